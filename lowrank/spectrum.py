@@ -1,0 +1,84 @@
+"""From the singular values alone, at every rank: squared error, relative error, energy, PSNR.
+
+By Eckart and Young (1936) the best rank-k approximation leaves out exactly the tail of the spectrum, so no pixel is
+needed: ``||A - A_k||_F**2 = rest + sum(s[k:]**2)``. The sum runs in float64 from the small end. (Subtracting the head
+from the total instead cancels, and went negative in float32.)
+
+Every function returns index k = 0..r along its last axis. A stack counts as one picture: the planes' errors add up,
+which is exact for grey and RGB planes. PSNR and relative error are those of the planes before clipping to [0, 1] and
+rounding to 8 bits; clipping can only help, rounding can go either way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowrank.svd import SVD
+
+Curve64 = NDArray[np.float64]
+
+
+def squared_error(svd: SVD) -> Curve64:
+    """Return ``||A - A_k||_F**2``, summed over the stack.
+
+    Returns
+    -------
+    ndarray of float64, shape (r + 1,)
+        Index k = 0..r; never increasing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lowrank.svd import exact_svd
+    >>> squared_error(exact_svd(np.diag([3.0, 2.0, 1.0]))).tolist()
+    [14.0, 5.0, 1.0, 0.0]
+    """
+    squares = np.square(svd.s, dtype=np.float64).reshape(-1, svd.rank).sum(0)
+    tail = np.append(squares, 0.0)[::-1].cumsum()[::-1]
+    error: Curve64 = svd.rest.sum() + tail
+    return error
+
+
+def relative_error(svd: SVD) -> Curve64:
+    """Return ``||A - A_k||_F / ||A||_F``, the relative Frobenius error; 0 for a black picture.
+
+    Returns
+    -------
+    ndarray of float64, shape (r + 1,)
+        From 1 at k = 0 down.
+    """
+    return np.sqrt(_lost_share(svd))
+
+
+def energy(svd: SVD) -> Curve64:
+    """Return the share of ``||A||_F**2`` that rank k keeps; 1 for a black picture.
+
+    Returns
+    -------
+    ndarray of float64, shape (r + 1,)
+        From 0 up; exactly 1 at the end when r is the full rank.
+
+    Notes
+    -----
+    On a raw photograph this says little: the mean brightness alone is most of it.
+    """
+    return 1.0 - _lost_share(svd)
+
+
+def _lost_share(svd: SVD) -> Curve64:
+    error = squared_error(svd)
+    # measured by the error at k = 0, which is the total as the spectrum adds it up: shares start at exactly 1
+    return error / error[0] if error[0] > 0 else np.zeros_like(error)
+
+
+def psnr(svd: SVD) -> Curve64:
+    """Return the peak signal-to-noise ratio in dB for a peak of 1, ``10 log10(1 / MSE)``.
+
+    Returns
+    -------
+    ndarray of float64, shape (r + 1,)
+        Infinite where nothing is lost.
+    """
+    with np.errstate(divide="ignore"):
+        return -10.0 * np.log10(squared_error(svd) / np.prod(svd.shape))

@@ -1,0 +1,52 @@
+"""The app: pages, settings, and the one place that turns a LowrankError into words.
+
+Run it with ``streamlit run app/main.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+import threadpoolctl
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `streamlit run` puts only this file's folder on the path
+
+from app.ui import pictures, text
+from lowrank.errors import LowrankError
+
+_HERE = Path(__file__).parent
+
+
+@st.cache_resource(show_spinner=False)
+def _one_blas_thread() -> object:
+    """Keep BLAS to one thread: several users at once would otherwise make its spinning threads starve each other."""
+    return threadpoolctl.threadpool_limits(1)
+
+
+def main() -> None:
+    """Set the app up and run the page that the address names."""
+    icon = _HERE / "ui" / "mark.svg"
+    st.set_page_config(page_title=f"{text.PRODUCT}: {text.TAGLINE}", page_icon=icon, layout="wide")
+    st.logo(_HERE / "ui" / "logo.svg", size="large")
+    _one_blas_thread()
+    page = st.navigation(
+        [
+            st.Page(_HERE / "views" / "explore.py", title=text.EXPLORE, icon=":material/image:", default=True),
+            st.Page(_HERE / "views" / "compare.py", title=text.COMPARE, icon=":material/show_chart:"),
+        ],
+        position="top",
+    )
+    messages = st.container()
+    problems = pictures.problems()
+    try:
+        page.run()
+    except LowrankError as error:
+        problems.append(("", error))
+    for name, error in problems:
+        messages.error(f"{text.literal(name)}: {error}" if name else str(error))
+    problems.clear()
+
+
+main()

@@ -1,0 +1,137 @@
+"""Slow calls, remembered once.
+
+Keys are a digest of the uploaded bytes and the options; arguments that start with an underscore are not part of a key.
+(Handed an array, Streamlit would hash a sample of it and give wrong answers for small edits.) Every cache is bounded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.ui import encode
+from lowrank import metrics
+from lowrank.color import Array, Color, displayed, from_planes, to_planes
+from lowrank.curves import CLASSIC_RANKS, Curve, error_curve
+from lowrank.decompose import truncated_svd
+from lowrank.image import MAX_PIXELS, read_image, to_png
+from lowrank.ranks import choose_rank
+from lowrank.sheet import contact_sheet
+from lowrank.svd import SVD
+
+#: The highest rank that the page offers.
+MAX_RANK = 300
+
+MAX_MEGAPIXELS = MAX_PIXELS // 10**6
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def pixels(digest: str, _data: bytes) -> Array:
+    """Decode a picture; read-only."""
+    image = read_image(_data)
+    image.flags.writeable = False
+    return image
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def factors(digest: str, color: Color, _data: bytes) -> SVD:
+    """Decompose a picture's planes up to `MAX_RANK`."""
+    planes = to_planes(pixels(digest, _data), color)
+    svd = truncated_svd(planes)
+    k = min(svd.rank, MAX_RANK)
+    # copies: a truncated view would keep the full factors alive
+    return SVD(svd.U[..., :k].copy(), svd.s[..., :k].copy(), svd.Vt[..., :k, :].copy(), svd.total, svd.truncate(k).rest)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def thumbnail(digest: str, _data: bytes) -> bytes:
+    """Encode a small version for the gallery."""
+    return encode.thumbnail(pixels(digest, _data))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def original(digest: str, color: Color, _data: bytes) -> bytes:
+    """Encode the picture itself for the screen, grey or in colour."""
+    return encode.for_screen(reference(pixels(digest, _data), color))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A rank-k picture as the screen gets it, with its PSNR in dB."""
+
+    picture: bytes
+    difference: bytes
+    psnr: float
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def shown(digest: str, color: Color, k: int, _data: bytes) -> Shown:
+    """Reconstruct at rank k and encode for the screen."""
+    original, picture = reference(pixels(digest, _data), color), rank_k(factors(digest, color, _data), k, color)
+    return Shown(
+        encode.for_screen(picture),
+        encode.for_screen(metrics.difference(original, picture)),
+        metrics.psnr(original, picture),
+    )
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def ssim(digest: str, color: Color, k: int, _data: bytes) -> float:
+    """SSIM of the rank-k picture as shown."""
+    return metrics.ssim(reference(pixels(digest, _data), color), rank_k(factors(digest, color, _data), k, color))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def spectrum_curve(digest: str, color: Color, _data: bytes) -> Curve:
+    """Tabulate what follows from the spectrum alone: quick."""
+    return error_curve(pixels(digest, _data), factors(digest, color, _data), color=color, ranks=())
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def measured_curve(digest: str, color: Color, _data: bytes, _progress: Callable[[float], object]) -> Curve:
+    """Tabulate everything, PSNR and SSIM measured at chosen ranks: a second or more."""
+    return error_curve(pixels(digest, _data), factors(digest, color, _data), color=color, progress=_progress)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def chosen_rank(digest: str, color: Color, rule: str, target: float | None, _data: bytes) -> int:
+    """Choose a rank by one of the RULES."""
+    return choose_rank(factors(digest, color, _data), rule, target, image=pixels(digest, _data), color=color)
+
+
+def png(digest: str, color: Color, k: int, data: bytes) -> bytes:
+    """Encode the full-size rank-k picture for download."""
+    return to_png(rank_k(factors(digest, color, data), k, color))
+
+
+def csv(digest: str, color: Color, data: bytes) -> bytes:
+    """Write the whole curve for download, measured figures included."""
+    return measured_curve(digest, color, data, lambda share: None).to_csv().encode()
+
+
+def npz(digest: str, color: Color, k: int, data: bytes) -> bytes:
+    """Pack the rank-k factors for download: U, s, Vt, total; plain arrays, no pickle."""
+    svd, stream = factors(digest, color, data).truncate(k), io.BytesIO()
+    np.savez(stream, U=svd.U, s=svd.s, Vt=svd.Vt, total=svd.total)
+    return stream.getvalue()
+
+
+def sheet(digest: str, color: Color, data: bytes) -> bytes:
+    """Draw the contact sheet of the classic ranks for download."""
+    svd = factors(digest, color, data)
+    ranks = [k for k in CLASSIC_RANKS if k <= svd.rank]
+    return to_png(contact_sheet(pixels(digest, data), svd, color=color, ranks=ranks))
+
+
+def reference(image: Array, color: Color) -> Array:
+    """Return the picture that rank k is compared with: itself, or its luma."""
+    return from_planes(to_planes(image, color), color)
+
+
+def rank_k(svd: SVD, k: int, color: Color) -> Array:
+    """Return the rank-k picture as shown, clipped and rounded."""
+    return displayed(from_planes(svd.reconstruct(k), color))

@@ -1,0 +1,145 @@
+"""The controls that pages share: gallery, rank, colour, target."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.ui import cached, pictures, state, text
+from app.ui.pictures import Picture
+from lowrank.color import Color
+from lowrank.curves import CLASSIC_RANKS, Curve
+from lowrank.errors import LowrankError
+from lowrank.ranks import RULES
+
+
+def gallery(chosen: Picture) -> None:
+    """Show the pictures as a row of thumbnails with a button each, and the place to drop one's own."""
+    row, drop = st.columns([3, 1], vertical_alignment="top", gap="medium")
+    with row, st.container(horizontal=True, wrap=False, gap="small", key="gallery"):
+        for picture in pictures.available().values():
+            with st.container(width=96, gap="xsmall"):
+                st.image(cached.thumbnail(picture.digest, picture.data), width="stretch", alt=picture.alt)
+                st.button(
+                    picture.label,
+                    key=f"pick_{picture.id}",
+                    help=picture.teaches,
+                    type="primary" if picture.id == chosen.id else "tertiary",
+                    on_click=state.change,
+                    kwargs={"picture": picture.id},
+                    width="stretch",
+                )
+    with drop:
+        arrived = pictures.drop_zone("explore")
+    if arrived:
+        state.change(picture=arrived[-1].id)
+    if arrived or pictures.problems():
+        st.rerun()
+
+
+def color_of(picture: Picture) -> Color:
+    """Return the arrangement of planes that a picture is looked at in: as chosen, but grey where it has no colour."""
+    return state.view().color if cached.pixels(picture.digest, picture.data).ndim == 3 else "gray"
+
+
+def color_choice(disabled: bool = False) -> None:
+    """Ask for grey or colour."""
+    st.session_state.color_choice = state.view().color
+
+    def changed() -> None:
+        state.change(color=st.session_state.color_choice)
+
+    st.segmented_control(
+        text.COLOR,
+        list(text.COLORS),
+        format_func=text.COLORS.__getitem__,
+        key="color_choice",
+        on_change=changed,
+        disabled=disabled,
+        required=True,
+        help=text.NO_COLOR if disabled else None,
+        label_visibility="collapsed",
+    )
+
+
+def rank(highest: int) -> int:
+    """Ask for a rank from 1 to `highest`: slider, number entry, and the classic ranks as one-click stops."""
+    k = min(max(state.view().rank, 1), highest)
+    stops = [stop for stop in CLASSIC_RANKS if stop <= highest]
+    st.session_state.rank_slider = st.session_state.rank_entry = k
+    st.session_state.rank_stop = k if k in stops else None
+
+    def changed(key: str) -> None:
+        value = st.session_state[key]
+        if value is not None:
+            state.change(rank=int(value))
+
+    slider, entry = st.columns([5, 1], vertical_alignment="bottom")
+    if highest > 1:
+        slider.slider(
+            text.RANK, 1, highest, key="rank_slider", help=text.RANK_HELP, on_change=changed, args=("rank_slider",)
+        )
+    entry.number_input(text.RANK_ENTRY, 1, highest, step=1, key="rank_entry", on_change=changed, args=("rank_entry",))
+    st.pills(text.STOPS, stops, key="rank_stop", on_change=changed, args=("rank_stop",))
+    return k
+
+
+def target(picture: Picture, color: Color) -> None:
+    """Choose the rank by one of the RULES."""
+    st.markdown(f"**{text.TARGET_TITLE}**")
+    rule_column, value_column, button_column = st.columns([2, 2, 1], vertical_alignment="bottom")
+    name = rule_column.selectbox(
+        text.TARGET_RULE, list(RULES), format_func=text.RULE_NAMES.__getitem__, key="rule", persist_state="session"
+    )
+    rule = RULES[name]
+    value = None
+    if rule.default is not None:
+        whole = rule.unit == "bytes"
+        value = value_column.number_input(
+            text.TARGETS[name],
+            min_value=int(rule.lowest) if whole else rule.lowest,
+            max_value=rule.highest,
+            value=int(rule.default) if whole else rule.default,
+            step=1000 if whole else (1.0 if rule.unit == "dB" else 0.01),
+            format="%d" if whole else ("%.1f" if rule.unit == "dB" else "%.3f"),
+            key=f"target_{name}",
+            persist_state="session",
+        )
+    if button_column.button(text.TARGET_SET, width="stretch", key="set_rank"):
+        try:
+            with st.spinner(text.CHOOSING):
+                state.change(rank=cached.chosen_rank(picture.digest, color, name, value, picture.data))
+        except LowrankError as error:
+            pictures.problems().append(("", error))
+        st.rerun()
+    st.caption(rule.advice)
+
+
+def chart_choice(page: str) -> tuple[str, bool, bool]:
+    """Ask which measure is drawn, and on which axes; return measure, logarithmic rank, logarithmic value."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.session_state.measure = state.view().measure
+        st.segmented_control(
+            text.CHART,
+            list(text.CHARTS),
+            format_func=lambda name: text.CHARTS[name][0],
+            key="measure",
+            required=True,
+            label_visibility="collapsed",
+            on_change=lambda: state.change(measure=st.session_state.measure),
+        )
+        log_rank = st.toggle(text.LOG_RANK, True, key=f"log_rank_{page}", persist_state="session")
+        log_value = st.toggle(text.LOG_VALUE, True, key=f"log_value_{page}", persist_state="session")
+    measure = state.view().measure
+    return measure, log_rank, log_value and measure in ("relative_error", "singular_values")
+
+
+def curve(picture: Picture, color: Color, measure: str) -> Curve:
+    """Return a picture's curve, with what is measured on pixels where the measure needs it; shows progress."""
+    if measure not in ("psnr", "ssim"):
+        return cached.spectrum_curve(picture.digest, color, picture.data)
+    bar = st.empty()
+    measured = cached.measured_curve(
+        picture.digest, color, picture.data, lambda share: bar.progress(share, text.MEASURING)
+    )
+    bar.empty()
+    return measured

@@ -1,0 +1,114 @@
+"""The pictures one can choose: the samples, and what this session has dropped."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from app.ui import cached, text
+from lowrank.errors import LowrankError
+
+_FOLDER = Path(__file__).parents[2] / "sample_images"
+
+#: How many dropped pictures a session keeps; the oldest leave first.
+MAX_DROPPED = 8
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture and what is said about it."""
+
+    id: str
+    title: str
+    teaches: str
+    alt: str
+    data: bytes = field(repr=False)
+    digest: str
+    is_sample: bool
+
+    @property
+    def label(self) -> str:
+        """Title for Markdown: a user's file name is never interpreted."""
+        return self.title if self.is_sample else text.literal(self.title)
+
+
+@st.cache_resource(show_spinner=False)
+def samples() -> dict[str, Picture]:
+    """Return the sample pictures by name, in the order in which they are shown."""
+    table = tomllib.loads((_FOLDER / "index.toml").read_text("utf-8"))["sample"]
+    found = {}
+    for row in table:
+        data = (_FOLDER / row["file"]).read_bytes()
+        found[row["name"]] = Picture(
+            row["name"], row["title"], row["teaches"], row["alt"], data, _digest(data), is_sample=True
+        )
+    return found
+
+
+def dropped() -> dict[str, Picture]:
+    """Return this session's own pictures by id, oldest first."""
+    own: dict[str, Picture] = st.session_state.setdefault("dropped", {})
+    return own
+
+
+def available() -> dict[str, Picture]:
+    """Return everything that can be chosen, the session's own first."""
+    return {**dict(reversed(dropped().items())), **samples()}
+
+
+def add(name: str, data: bytes) -> Picture:
+    """Take a dropped file in, if it is a picture.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read; nothing changes then.
+    """
+    digest = _digest(data)
+    cached.pixels(digest, data)
+    picture = Picture(digest, name, text.UPLOADED, f"{text.UPLOADED} {name}", data, digest, is_sample=False)
+    own = dropped()
+    own.pop(picture.id, None)
+    own[picture.id] = picture
+    while len(own) > MAX_DROPPED:
+        own.pop(next(iter(own)))
+    return picture
+
+
+def drop_zone(page: str) -> list[Picture]:
+    """Show the place to drop pictures; return those that arrived and could be read.
+
+    The zone is emptied as soon as its files are taken in: they stand in the gallery from then on. A file that is no
+    picture is reported (see `problems`) and changes nothing.
+    """
+    turn = st.session_state.setdefault("drop_turn", 0)
+    files = st.file_uploader(
+        text.DROP,
+        type=["image/*"],
+        accept_multiple_files=True,
+        key=f"drop_{page}_{turn}",
+        help=text.DROP_HELP.format(megapixels=cached.MAX_MEGAPIXELS),
+    )
+    arrived = []
+    for file in files or []:
+        try:
+            arrived.append(add(file.name, file.getvalue()))
+        except LowrankError as error:
+            problems().append((file.name, error))
+    if files:
+        st.session_state.drop_turn = turn + 1
+    return arrived
+
+
+def problems() -> list[tuple[str, LowrankError]]:
+    """Return what is to be told to the user at the end of this run: file name (or "") and error."""
+    waiting: list[tuple[str, LowrankError]] = st.session_state.setdefault("problems", [])
+    return waiting
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,81 @@
+"""What is being looked at: one value per session, shared by the pages and written into the address.
+
+A link with ``?picture=page&rank=20&color=rgb`` restores the view. Only samples can be named: a dropped picture stays
+with the session that dropped it. What an address says wrongly is ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from app.ui import pictures
+from app.ui.cached import MAX_RANK
+from app.ui.pictures import Picture
+from lowrank.color import Color
+
+_DEFAULT_COMPARED = ("portrait", "page", "tartan", "noise")
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture, a rank and an arrangement of planes; the pictures that are compared, and by what."""
+
+    picture: str = "portrait"
+    rank: int = 50
+    color: Color = "gray"
+    compared: tuple[str, ...] = _DEFAULT_COMPARED
+    measure: str = "relative_error"
+
+
+def view() -> View:
+    """Return the session's view, taken from the address where that names one we did not write ourselves."""
+    current: View = st.session_state.setdefault("view", View())
+    address = st.query_params.to_dict()
+    if address and address != st.session_state.get("address"):
+        current = _from_address(current, address)
+        st.session_state.view = current
+        st.session_state.address = address
+    return current
+
+
+def change(**fields: object) -> None:
+    """Replace fields of the session's view."""
+    st.session_state.view = replace(view(), **fields)  # type: ignore[arg-type]
+
+
+def write_address(**fields: object) -> None:
+    """Put the page's part of the view into the address."""
+    address = {name: str(value) for name, value in fields.items() if value}
+    if address != st.session_state.get("address") or st.query_params.to_dict() != address:
+        st.session_state.address = address
+        st.query_params.from_dict(address)
+
+
+def picture() -> Picture:
+    """Return the picture that is looked at; the first sample where the chosen one is gone."""
+    available = pictures.available()
+    return available.get(view().picture) or next(iter(pictures.samples().values()))
+
+
+def compared() -> list[Picture]:
+    """Return the pictures that are compared, as far as they are still there."""
+    available = pictures.available()
+    return [available[name] for name in view().compared if name in available]
+
+
+def _from_address(current: View, address: dict[str, str]) -> View:
+    fields: dict[str, object] = {}
+    if address.get("picture") in pictures.samples():
+        fields["picture"] = address["picture"]
+    if address.get("rank", "").isdecimal() and len(address["rank"]) < 5:
+        fields["rank"] = min(max(int(address["rank"]), 1), MAX_RANK)
+    if address.get("color") in ("gray", "rgb"):
+        fields["color"] = address["color"]
+    named = tuple(name for name in address.get("pictures", "").split(",") if name in pictures.samples())
+    if named:
+        fields["compared"] = named
+    if address.get("measure") in ("relative_error", "psnr", "ssim", "energy", "singular_values"):
+        fields["measure"] = address["measure"]
+    return replace(current, **fields)  # type: ignore[arg-type]

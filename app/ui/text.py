@@ -1,0 +1,181 @@
+"""All the words and numbers on the screen: one place, so that the same thing is always said the same way."""
+
+from __future__ import annotations
+
+import math
+import re
+
+PRODUCT = "lowrank"
+TAGLINE = "See and measure what rank k keeps"
+EXPLORE = "Explore"
+COMPARE = "Compare"
+
+COLOR = "Planes"
+COLORS = {"gray": "Grey", "rgb": "Colour"}
+NO_COLOR = "This picture has no colour."
+
+DROP = "Drop a picture here"
+DROP_HELP = (
+    "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF, up to {megapixels} megapixels. It stays in this browser tab's session."
+)
+TOO_MANY = "Only the last {count} dropped pictures are kept."
+UPLOADED = "Your picture."
+UNEXPECTED = "Something went wrong on our side. Reload the page; if it happens again, please report it."
+
+ORIGINAL = "Original"
+AT_RANK = "Rank {k}"
+DIFFERENCE = "Difference from the original"
+SCALE_ENDS = "−{limit} (darker) · 0 · +{limit} (brighter) grey levels of 255"
+DIFFERENCE_SCALE = (
+    "Scale: blue is {limit} or more grey levels darker than the original, white equal, red {limit} or more brighter."
+)
+SIZE = "{n} × {m} pixels."
+CAP = "{n} × {m} pixels, so its rank ends at {cap}."
+
+RANK = "Rank k"
+RANK_HELP = "How many components of the singular value decomposition are kept."
+RANK_ENTRY = "Rank by number"
+STOPS = "Classic ranks"
+
+# label, help
+NUMBERS = {
+    "psnr": (
+        "PSNR",
+        "Peak signal-to-noise ratio of the picture shown, clipped and rounded to 8 bits. Higher is closer.",
+    ),
+    "ssim": ("SSIM", "Structural similarity of the picture shown. 1 is identical."),
+    "energy": ("Energy", "Share of the squared norm that rank k keeps."),
+    "relative_error": ("Relative error", "Frobenius norm of the error over that of the picture, before rounding."),
+    "numbers": ("Stored numbers", "k columns, k rows and k singular values: k (m + n + 1) for each plane."),
+    "ratio": ("Compression ratio", "Numbers of the picture over stored numbers. Below 1 the factors are the larger."),
+    "bytes": ("Factors", "Bytes of the raw factors as float32, without any coding."),
+    "pixels": ("Pixels", "Bytes of the raw picture at 8 bits for each sample, without any coding."),
+}
+
+LARGER = (
+    "The factors are larger than the picture: {factors} as float32 against {pixels} of raw 8-bit pixels. "
+    "They break even at rank {bytes_rank}; counted as numbers, at rank {numbers_rank}."
+)
+SMALLER = (
+    "The factors are smaller than the picture: {factors} as float32 against {pixels} of raw 8-bit pixels. "
+    "They stay so up to rank {bytes_rank}; counted as numbers, up to rank {numbers_rank}."
+)
+
+TARGET_TITLE = "Choose the rank by a target"
+TARGET_RULE = "Rule"
+TARGET_SET = "Set rank"
+CHOOSING = "Choosing the rank"
+TARGETS = {
+    "psnr": "PSNR at least (dB)",
+    "ssim": "SSIM at least",
+    "relative_error": "Relative error at most",
+    "energy": "Energy at least (share)",
+    "bytes": "Factors at most (bytes)",
+}
+RULE_NAMES = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "relative_error": "Relative error",
+    "energy": "Energy",
+    "bytes": "Bytes",
+    "break_even": "Break-even",
+    "gavish_donoho": "Gavish-Donoho (noise)",
+}
+
+CHART = "Curve"
+LOG_RANK = "Log rank axis"
+LOG_VALUE = "Log value axis"
+CHARTS = {
+    "relative_error": ("Error", "Relative error against rank", "Relative error ‖A − Aₖ‖ / ‖A‖"),
+    "psnr": ("PSNR", "PSNR against rank", "PSNR (dB)"),
+    "ssim": ("SSIM", "SSIM against rank", "SSIM"),
+    "energy": ("Energy", "Energy against rank", "Energy kept (share)"),
+    "singular_values": ("Singular values", "Singular values", "Singular value σₖ"),
+}
+RANK_AXIS = "Rank k (components)"
+FROM_SPECTRUM = "from the spectrum"
+MEASURED = "measured on the picture shown"
+MEASURING = "Measuring PSNR and SSIM"
+BREAK_EVEN_BYTES = "break-even, bytes"
+BREAK_EVEN_NUMBERS = "break-even, numbers"
+
+DOWNLOADS = "Download"
+DOWNLOAD_PICTURE = "Picture at rank {k} (PNG)"
+DOWNLOAD_CURVE = "Curve (CSV)"
+DOWNLOAD_FACTORS = "Factors at rank {k} (NPZ)"
+DOWNLOAD_SHEET = "Contact sheet (PNG)"
+
+DECOMPOSING = "Decomposing the picture"
+
+MAX_COMPARED = 8
+COMPARE_PICK = "Pictures to compare"
+COMPARE_EMPTY = "Choose at least one picture above, or drop your own."
+COMPARE_HINT = "Click a name in the legend to hide its curve, double-click to show it alone."
+COMPARE_TABLE = "All pictures at rank {k}"
+COMPARE_DOWNLOAD = "All curves (CSV)"
+COMPARE_COLUMNS = {
+    "picture": "Picture",
+    "size": "Size (pixels)",
+    "rank": "Rank k",
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "energy": "Energy (%)",
+    "relative_error": "Relative error (%)",
+    "numbers": "Stored numbers",
+    "ratio": "Ratio",
+    "bytes": "Factors (bytes)",
+}
+
+
+def decibel(value: float) -> str:
+    """31.2 dB; identical pictures say so."""
+    return "identical" if math.isinf(value) else f"{value:.1f} dB"
+
+
+def percent(share: float) -> str:
+    """Share as a percentage with one digit, or as many as tell it from 0 % and 100 %."""
+    digits = 1
+    while digits < 6 and 0 < share < 1 and round(100 * share, digits) in (0, 100):
+        digits += 1
+    return f"{100 * share:.{digits}f} %"
+
+
+def decimals(value: float) -> str:
+    """SSIM and the like: three digits, or as many as tell it from 1."""
+    digits = 3
+    while digits < 6 and value < 1 and round(value, digits) == 1:
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
+def count(number: int) -> str:
+    """51,250."""
+    return f"{number:,}"
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units, three digits that matter: 205 kB."""
+    value, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
+
+
+def ratio(value: float) -> str:
+    """5.1 : 1."""
+    return f"{value:.3g} : 1" if value < 100 else f"{value:.0f} : 1"
+
+
+def literal(name: str) -> str:
+    """Return text from a user as a Markdown code span: nothing in it is interpreted."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in name).split()) or "?"
+    fence = "`" * (max((len(run) for run in re.findall("`+", plain)), default=0) + 1)
+    return f"{fence} {plain} {fence}"
+
+
+def file_stem(name: str) -> str:
+    """Return a file name that is safe to offer for a download, without its ending."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", name.rsplit(".", 1)[0]).strip("-").lower()
+    return stem[:60] or "picture"

@@ -1,0 +1,142 @@
+"""Compare: several pictures' curves in one chart, and their numbers at one common rank."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.ui import cached, charts, inputs, pictures, state, text
+from app.ui.charts import Series
+from app.ui.pictures import Picture
+
+
+def page() -> None:
+    """Draw the page."""
+    chosen = choice()
+    view = state.view()
+    named = ",".join(picture.id for picture in chosen if picture.is_sample)
+    state.write_address(pictures=named, rank=view.rank, color=view.color, measure=view.measure)
+    if not chosen:
+        st.info(text.COMPARE_EMPTY)
+        return
+    measure, log_rank, log_value = inputs.chart_choice("compare")
+    series = [one_series(picture, measure) for picture in chosen]
+    st.plotly_chart(
+        charts.figure(series, measure, log_rank=log_rank, log_value=log_value),
+        key="compare_chart",
+        config=charts.CONFIG,
+        alt=charts.alternative(series, measure),
+    )
+    st.caption(text.COMPARE_HINT)
+    k = inputs.rank(max(one.svd.rank for one in series))
+    strip(chosen, k)
+    table(chosen, k)
+    st.download_button(
+        text.COMPARE_DOWNLOAD,
+        lambda: all_curves(chosen),
+        "curves.csv",
+        "text/csv",
+        on_click="ignore",
+        key="download_curves",
+    )
+
+
+def choice() -> list[Picture]:
+    """Ask which pictures are compared, and take new ones in."""
+    left, right = st.columns([3, 1], gap="medium")
+    available = pictures.available()
+    with right:
+        arrived = pictures.drop_zone("compare")
+    if arrived:
+        known = [picture.id for picture in state.compared()]
+        state.change(compared=(*known, *(p.id for p in arrived if p.id not in known))[-text.MAX_COMPARED :])
+    if arrived or pictures.problems():
+        st.rerun()
+    with left:
+        st.session_state.compared = [picture.id for picture in state.compared()]
+        st.multiselect(
+            text.COMPARE_PICK,
+            list(available),
+            format_func=lambda name: available[name].title,
+            key="compared",
+            max_selections=text.MAX_COMPARED,
+            on_change=lambda: state.change(compared=tuple(st.session_state.compared)),
+        )
+        inputs.color_choice()
+    return state.compared()
+
+
+def one_series(picture: Picture, measure: str) -> Series:
+    """Decompose one picture and return its curve for the chart."""
+    color = inputs.color_of(picture)
+    with st.spinner(text.DECOMPOSING, show_time=True):
+        svd = cached.factors(picture.digest, color, picture.data)
+    return Series(picture.title, inputs.curve(picture, color, measure), svd)
+
+
+def strip(chosen: list[Picture], k: int) -> None:
+    """Show the pictures beside each other at the common rank, or at their own highest below it."""
+    with st.grid(max(len(chosen), 4), min_column_width=150):
+        for picture in chosen:
+            color, own = inputs.color_of(picture), own_rank(picture, k)
+            shown = cached.shown(picture.digest, color, own, picture.data)
+            caption = f"{picture.label} · {text.AT_RANK.format(k=own)} · {text.decibel(shown.psnr)}"
+            st.image(shown.picture, caption, width="stretch", alt=f"{text.AT_RANK.format(k=own)}. {picture.alt}")
+
+
+def table(chosen: list[Picture], k: int) -> None:
+    """Show every picture's numbers at the common rank."""
+    rows = []
+    for picture in chosen:
+        color, own = inputs.color_of(picture), own_rank(picture, k)
+        curve = cached.spectrum_curve(picture.digest, color, picture.data)
+        svd = cached.factors(picture.digest, color, picture.data)
+        _, m, n = svd.shape
+        rows.append(
+            {
+                "picture": picture.title,
+                "size": f"{n} × {m}",
+                "rank": own,
+                "psnr": cached.shown(picture.digest, color, own, picture.data).psnr,
+                "ssim": cached.ssim(picture.digest, color, own, picture.data),
+                "energy": 100 * curve.energy[own - 1],
+                "relative_error": 100 * curve.relative_error[own - 1],
+                "numbers": curve.stored_numbers[own - 1],
+                "ratio": curve.ratio[own - 1],
+                "bytes": curve.bytes[own - 1],
+            }
+        )
+    st.markdown(f"**{text.COMPARE_TABLE.format(k=k)}**")
+    formats = {"psnr": "%.1f", "ssim": "%.3f", "energy": "%.2f", "relative_error": "%.2f", "ratio": "%.2f"}
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            name: st.column_config.NumberColumn(label, format=formats.get(name, "localized"))
+            if name not in ("picture", "size")
+            else st.column_config.TextColumn(label)
+            for name, label in text.COMPARE_COLUMNS.items()
+        },
+        alt=text.COMPARE_TABLE.format(k=k),
+    )
+
+
+def own_rank(picture: Picture, k: int) -> int:
+    """Return the common rank, or the highest that this picture has."""
+    return min(k, cached.factors(picture.digest, inputs.color_of(picture), picture.data).rank)
+
+
+def all_curves(chosen: list[Picture]) -> bytes:
+    """Write the curves of all pictures below each other, the picture's name in the first column."""
+    parts = []
+    for picture in chosen:
+        text_part = cached.csv(picture.digest, inputs.color_of(picture), picture.data).decode()
+        header, *lines = text_part.splitlines()
+        if not parts:
+            parts.append(f"picture,{header}")
+        parts += [f"{text.file_stem(picture.title)},{line}" for line in lines]
+    return "\n".join([*parts, ""]).encode()
+
+
+page()

@@ -1,0 +1,80 @@
+"""The contact sheet: one picture at several ranks, with captions, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from lowrank import metrics, storage
+from lowrank.color import Array, Color, displayed, from_planes, to_levels, to_planes
+from lowrank.curves import CLASSIC_RANKS
+from lowrank.decompose import truncated_svd
+from lowrank.svd import SVD
+
+_TILE = 420  # longest side of one picture, in pixels
+_CAPTION = 46
+_GAP = 14
+_FONT = 17
+
+
+def contact_sheet(
+    image: Array, svd: SVD | None = None, *, color: Color = "gray", ranks: Sequence[int] | None = None
+) -> Array:
+    """Draw a picture at several ranks, four in a row, each with its rank, PSNR, SSIM and compression ratio.
+
+    Parameters
+    ----------
+    image : ndarray, shape (h, w) or (h, w, 3)
+        Values in [0, 1].
+    svd : SVD, optional
+        Of ``to_planes(image, color)``; computed where it is not given.
+    color : {"gray", "rgb", "ycbcr"}
+        The arrangement of planes.
+    ranks : sequence of int, optional
+        By default those of the `CLASSIC_RANKS` that the picture has.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W, 3)
+        Values in [0, 1]. PSNR and SSIM are those of the full-size picture, clipped and rounded to 8 bits.
+
+    Raises
+    ------
+    RankError
+        If `svd` does not hold one of `ranks`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> contact_sheet(np.full((30, 40), 0.5), ranks=[1, 5]).shape
+    (375, 882, 3)
+    """
+    planes = to_planes(image, color)
+    svd = truncated_svd(planes) if svd is None else svd
+    chosen = [k for k in CLASSIC_RANKS if k <= svd.rank] if ranks is None else list(ranks)
+    reference = from_planes(planes, color)
+    height, width = reference.shape[:2]
+    scale = _TILE / max(height, width)
+    tile = (max(1, round(width * scale)), max(1, round(height * scale)))
+    columns = min(4, len(chosen))
+    rows = -(-len(chosen) // 4)
+    cell = (tile[0] + _GAP, tile[1] + _CAPTION)
+    page = Image.new("RGB", (columns * cell[0] + _GAP, rows * cell[1] + _GAP), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(_FONT)
+    enlarge = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+    for i, k in enumerate(chosen):
+        shown = displayed(from_planes(svd.reconstruct(k), color))
+        left, top = _GAP + (i % 4) * cell[0], _GAP + (i // 4) * cell[1]
+        page.paste(Image.fromarray(to_levels(shown)).resize(tile, enlarge), (left, top))
+        draw.text((left, top + tile[1] + 4), f"rank {k}", fill="black", font=font)
+        draw.text((left, top + tile[1] + 23), _facts(reference, shown, k), fill="dimgray", font=font)
+    return np.asarray(page, np.float32) / np.float32(255)
+
+
+def _facts(reference: Array, shown: Array, k: int) -> str:
+    psnr = metrics.psnr(reference, shown)
+    ratio = storage.compression_ratio(reference.shape[0], reference.shape[1], k)
+    decibel = "identical" if np.isinf(psnr) else f"{psnr:.1f} dB"
+    return f"{decibel}   SSIM {metrics.ssim(reference, shown):.3f}   {ratio:.3g} : 1"

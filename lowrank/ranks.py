@@ -62,7 +62,8 @@ class Rule:
     @property
     def advice(self) -> str:
         """What the rule is good for and where it misleads, in plain words."""
-        return " ".join((self.choose.__doc__ or "").split("\n\n")[1].split())
+        _, _, paragraphs = (self.choose.__doc__ or "").partition("\n\n")
+        return " ".join(paragraphs.partition("\n\n")[0].split())
 
 
 def by_psnr(question: Question) -> int:
@@ -126,7 +127,10 @@ def by_bytes(question: Question) -> int:
     raw factors.
     """
     count, m, n = question.planes
-    return _largest(question.target // storage.stored_bytes(m, n, 1, count), question.svd)
+    k = int(question.target // storage.stored_bytes(m, n, 1, count))
+    if k < 1:
+        raise RankError("Even rank 1 takes more bytes than this. Allow more.")
+    return min(k, question.svd.rank)
 
 
 def by_break_even(question: Question) -> int:
@@ -136,7 +140,10 @@ def by_break_even(question: Question) -> int:
     in bytes the factors stop paying at a quarter of this rank.
     """
     _, m, n = question.planes
-    return _largest(storage.break_even_rank(m, n), question.svd)
+    k = storage.break_even_rank(m, n)
+    if k < 1:
+        raise RankError("Even rank 1 stores more numbers than this picture has. There is no break-even rank.")
+    return min(k, question.svd.rank)
 
 
 def by_gavish_donoho(question: Question) -> int:
@@ -224,7 +231,7 @@ def choose_rank(
     value = entry.default if target is None else target
     if entry.lowest is not None and value is not None:
         below, above = value < entry.lowest, entry.highest is not None and value > entry.highest
-        if below or above or value != value:
+        if below or above or not np.isfinite(value):
             until = "up" if entry.highest is None else f"to {entry.highest:g}"
             raise RankError(f"The target for {entry.name} must be from {entry.lowest:g} {until}, not {value:g}.")
     return entry.choose(Question(svd, 0.0 if value is None else float(value), image, color))
@@ -265,9 +272,3 @@ def _first(met: NDArray[np.bool_]) -> int:
     if not met.any():
         raise RankError("No rank available here reaches this target. Ask for less, or allow a higher rank.")
     return int(met.argmax()) + 1
-
-
-def _largest(k: float, svd: SVD) -> int:
-    if k < 1:
-        raise RankError("Even rank 1 takes more than this. Allow more, or give a larger picture.")
-    return int(min(k, svd.rank))

@@ -7,8 +7,9 @@ Keys are a digest of the uploaded bytes and the options; arguments that start wi
 from __future__ import annotations
 
 import io
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -20,7 +21,7 @@ from lowrank.curves import CLASSIC_RANKS, Curve, error_curve
 from lowrank.decompose import truncated_svd
 from lowrank.image import MAX_PIXELS, read_image, to_png
 from lowrank.ranks import choose_rank
-from lowrank.sheet import contact_sheet
+from lowrank.sheet import contact_sheet, sweep
 from lowrank.svd import SVD
 
 #: The highest rank that the page offers.
@@ -37,14 +38,53 @@ def pixels(digest: str, _data: bytes) -> Array:
     return image
 
 
+#: Pictures of at most so many pixels are decomposed at once; larger ones show a preview first.
+_QUICK = 700_000
+
+#: Pixels of the reduced picture that a preview decomposes.
+_PREVIEW = 300_000
+
+_decomposed: OrderedDict[tuple[str, Color], None] = OrderedDict()
+
+
 @st.cache_resource(max_entries=24, show_spinner=False)
 def factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose a picture's planes up to `MAX_RANK`."""
     planes = to_planes(pixels(digest, _data), color)
-    svd = truncated_svd(planes)
-    k = min(svd.rank, MAX_RANK)
+    svd = truncated_svd(planes, min(*planes.shape[1:], MAX_RANK))
+    _decomposed[digest, color] = None
+    while len(_decomposed) > 24:
+        _decomposed.popitem(last=False)
     # copies: a truncated view would keep the full factors alive
-    return SVD(svd.U[..., :k].copy(), svd.s[..., :k].copy(), svd.Vt[..., :k, :].copy(), svd.total, svd.truncate(k).rest)
+    return replace(svd, U=svd.U.copy(), s=svd.s.copy(), Vt=svd.Vt.copy())
+
+
+def is_decomposed(digest: str, color: Color, shape: tuple[int, ...]) -> bool:
+    """Whether `factors` would answer at once, or soon enough that a preview is not worth while."""
+    return shape[0] * shape[1] <= _QUICK or (digest, color) in _decomposed
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def preview_factors(digest: str, color: Color, _data: bytes) -> SVD:
+    """Decompose a reduced picture, quickly; its factors stand in for `factors` until those are there."""
+    image = pixels(digest, _data)
+    step = max(1, round((image.shape[0] * image.shape[1] / _PREVIEW) ** 0.5))
+    planes = to_planes(reduced(image, step), color)
+    return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def preview_curve(digest: str, color: Color, _data: bytes) -> Curve:
+    """Tabulate the preview: what the numbers will be, roughly."""
+    svd = preview_factors(digest, color, _data)
+    return error_curve(from_planes(svd.reconstruct(), color), svd, color=color, ranks=())
+
+
+def reduced(image: Array, step: int) -> Array:
+    """Average blocks of step x step pixels; what does not fill a block at the end is left out."""
+    h, w = (n // step * step for n in image.shape[:2])
+    blocks = image[:h, :w].reshape(h // step, step, w // step, step, *image.shape[2:])
+    return blocks.mean((1, 3))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -53,36 +93,19 @@ def thumbnail(digest: str, _data: bytes) -> bytes:
     return encode.thumbnail(pixels(digest, _data))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def original(digest: str, color: Color, _data: bytes) -> bytes:
-    """Encode the picture itself for the screen, grey or in colour."""
-    return encode.for_screen(reference(pixels(digest, _data), color))
-
-
 @dataclass(frozen=True)
-class Shown:
-    """A rank-k picture as the screen gets it, with its PSNR in dB."""
+class Measured:
+    """What was measured on the rank-k picture as shown: PSNR in dB and SSIM."""
 
-    picture: bytes
-    difference: bytes
     psnr: float
+    ssim: float
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def shown(digest: str, color: Color, k: int, _data: bytes) -> Shown:
-    """Reconstruct at rank k and encode for the screen."""
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def measured(digest: str, color: Color, k: int, _data: bytes) -> Measured:
+    """Reconstruct at rank k, round to 8 bits and measure."""
     original, picture = reference(pixels(digest, _data), color), rank_k(factors(digest, color, _data), k, color)
-    return Shown(
-        encode.for_screen(picture),
-        encode.for_screen(metrics.difference(original, picture)),
-        metrics.psnr(original, picture),
-    )
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def ssim(digest: str, color: Color, k: int, _data: bytes) -> float:
-    """SSIM of the rank-k picture as shown."""
-    return metrics.ssim(reference(pixels(digest, _data), color), rank_k(factors(digest, color, _data), k, color))
+    return Measured(metrics.psnr(original, picture), metrics.ssim(original, picture))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -125,6 +148,11 @@ def sheet(digest: str, color: Color, data: bytes) -> bytes:
     svd = factors(digest, color, data)
     ranks = [k for k in CLASSIC_RANKS if k <= svd.rank]
     return to_png(contact_sheet(pixels(digest, data), svd, color=color, ranks=ranks))
+
+
+def film(digest: str, color: Color, k: int, data: bytes) -> bytes:
+    """Film the sweep from rank 1 to k for download."""
+    return sweep(pixels(digest, data), factors(digest, color, data), color=color, last=k)
 
 
 def reference(image: Array, color: Color) -> Array:

@@ -50,7 +50,7 @@ def figure(
     _, title, axis = text.CHARTS[measure]
     chart = go.Figure()
     for i, one in enumerate(series):
-        color, dash = PALETTE[i % len(PALETTE)], _DASHES[i % len(_DASHES)]
+        color, dash = color_of(i), _DASHES[i % len(_DASHES)]
         for part, (x, y, mode) in _traces(one, measure).items():
             chart.add_scatter(
                 x=x,
@@ -94,6 +94,11 @@ def figure(
     if log_value:
         chart.update_yaxes(dtick=1 if _decades(chart) > 2 else "D2", exponentformat="power")
     return chart
+
+
+def color_of(i: int) -> str:
+    """Colour of the i-th curve, wherever it is drawn."""
+    return PALETTE[i % len(PALETTE)]
 
 
 def alternative(series: Sequence[Series], measure: str) -> str:

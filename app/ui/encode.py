@@ -54,8 +54,3 @@ def thumbnail(image: Array, side: int = 192) -> bytes:
     d = min(h, w)
     top, left = (h - d) // 2, (w - d) // 2
     return for_screen(image[top : top + d, left : left + d], side)
-
-
-def scale_bar(colors: Array, height: int = 14) -> bytes:
-    """Encode a row of colours, shape (n, 3), as a bar for a legend."""
-    return for_screen(np.repeat(np.asarray(colors)[None], height, axis=0), side=len(colors))

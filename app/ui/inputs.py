@@ -7,7 +7,7 @@ import streamlit as st
 from app.ui import cached, pictures, state, text
 from app.ui.pictures import Picture
 from lowrank.color import Color
-from lowrank.curves import CLASSIC_RANKS, Curve
+from lowrank.curves import Curve
 from lowrank.errors import LowrankError
 from lowrank.ranks import RULES
 
@@ -61,28 +61,6 @@ def color_choice(disabled: bool = False) -> None:
     )
 
 
-def rank(highest: int) -> int:
-    """Ask for a rank from 1 to `highest`: slider, number entry, and the classic ranks as one-click stops."""
-    k = min(max(state.view().rank, 1), highest)
-    stops = [stop for stop in CLASSIC_RANKS if stop <= highest]
-    st.session_state.rank_slider = st.session_state.rank_entry = k
-    st.session_state.rank_stop = k if k in stops else None
-
-    def changed(key: str) -> None:
-        value = st.session_state[key]
-        if value is not None:
-            state.change(rank=int(value))
-
-    slider, entry = st.columns([5, 1], vertical_alignment="bottom")
-    if highest > 1:
-        slider.slider(
-            text.RANK, 1, highest, key="rank_slider", help=text.RANK_HELP, on_change=changed, args=("rank_slider",)
-        )
-    entry.number_input(text.RANK_ENTRY, 1, highest, step=1, key="rank_entry", on_change=changed, args=("rank_entry",))
-    st.pills(text.STOPS, stops, key="rank_stop", on_change=changed, args=("rank_stop",))
-    return k
-
-
 def target(picture: Picture, color: Color) -> None:
     """Choose the rank by one of the RULES."""
     st.markdown(f"**{text.TARGET_TITLE}**")
@@ -107,7 +85,7 @@ def target(picture: Picture, color: Color) -> None:
     if button_column.button(text.TARGET_SET, width="stretch", key="set_rank"):
         try:
             with st.spinner(text.CHOOSING):
-                state.change(rank=cached.chosen_rank(picture.digest, color, name, value, picture.data))
+                state.set_rank(cached.chosen_rank(picture.digest, color, name, value, picture.data))
         except LowrankError as error:
             pictures.problems().append(("", error))
         st.rerun()

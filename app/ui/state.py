@@ -7,10 +7,11 @@ with the session that dropped it. What an address says wrongly is ignored.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
-from app.ui import pictures
+from app.ui import pictures, text
 from app.ui.cached import MAX_RANK
 from app.ui.pictures import Picture
 from lowrank.color import Color
@@ -24,6 +25,7 @@ class View:
 
     picture: str = "portrait"
     rank: int = 50
+    turn: int = 0  # counts changes of the rank that did not come from the viewer's slider
     color: Color = "gray"
     compared: tuple[str, ...] = _DEFAULT_COMPARED
     measure: str = "relative_error"
@@ -43,6 +45,33 @@ def view() -> View:
 def change(**fields: object) -> None:
     """Replace fields of the session's view."""
     st.session_state.view = replace(view(), **fields)  # type: ignore[arg-type]
+
+
+def set_rank(rank: int) -> None:
+    """Change the rank from outside of the viewer, which follows."""
+    change(rank=rank, turn=view().turn + 1)
+
+
+def ssim_known(picture: Picture, color: Color, k: int) -> bool:
+    """Whether this session's last measured SSIM is that of the rank-k picture."""
+    return _measured().get("of") == (picture.digest, color, k)
+
+
+def remember_ssim(picture: Picture, color: Color, k: int, value: float) -> None:
+    """Keep a measured SSIM for the viewer."""
+    st.session_state.ssim = {"of": (picture.digest, color, k), "rank": k, "text": text.decimals(value)}
+
+
+def ssim_shown(picture: Picture, color: Color, k: int) -> dict[str, object]:
+    """Return the last SSIM of this picture, as it is to be read, and its rank."""
+    last = _measured()
+    same = last.get("of", ())[:2] == (picture.digest, color)
+    return {"rank": last["rank"], "text": last["text"]} if same else {"rank": 0, "text": text.PENDING}
+
+
+def _measured() -> dict[str, Any]:
+    last: dict[str, Any] = st.session_state.setdefault("ssim", {})
+    return last
 
 
 def write_address(**fields: object) -> None:
@@ -70,7 +99,7 @@ def _from_address(current: View, address: dict[str, str]) -> View:
     if address.get("picture") in pictures.samples():
         fields["picture"] = address["picture"]
     if address.get("rank", "").isdecimal() and len(address["rank"]) < 5:
-        fields["rank"] = min(max(int(address["rank"]), 1), MAX_RANK)
+        fields |= {"rank": min(max(int(address["rank"]), 1), MAX_RANK), "turn": current.turn + 1}
     if address.get("color") in ("gray", "rgb"):
         fields["color"] = address["color"]
     named = tuple(name for name in address.get("pictures", "").split(",") if name in pictures.samples())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
+
+from lowrank.metrics import DIFFERENCE_LIMIT
 
 PRODUCT = "lowrank"
 TAGLINE = "See and measure what rank k keeps"
@@ -22,20 +23,39 @@ TOO_MANY = "Only the last {count} dropped pictures are kept."
 UPLOADED = "Your picture."
 UNEXPECTED = "Something went wrong on our side. Reload the page; if it happens again, please report it."
 
-ORIGINAL = "Original"
 AT_RANK = "Rank {k}"
-DIFFERENCE = "Difference from the original"
-SCALE_ENDS = "−{limit} (darker) · 0 · +{limit} (brighter) grey levels of 255"
-DIFFERENCE_SCALE = (
-    "Scale: blue is {limit} or more grey levels darker than the original, white equal, red {limit} or more brighter."
-)
 SIZE = "{n} × {m} pixels."
 CAP = "{n} × {m} pixels, so its rank ends at {cap}."
 
 RANK = "Rank k"
-RANK_HELP = "How many components of the singular value decomposition are kept."
-RANK_ENTRY = "Rank by number"
-STOPS = "Classic ranks"
+RANK_ENTRY = "Common rank k"
+
+#: What the viewer says; `{rank}`, `{levels}` and `{key}` are filled in by the browser.
+VIEWER = {
+    "rank": RANK,
+    "at": "Rank {rank}",
+    "less": "One rank less",
+    "more": "One rank more",
+    "entry": "Rank by number",
+    "stops": "Classic ranks",
+    "stop": "Key {key}",
+    "mode": "What is drawn",
+    "modes": {"picture": "Picture", "difference": "Difference", "layer": "Layer k"},
+    "play": "Play",
+    "pause": "Stop",
+    "beside": "Original beside",
+    "hold": "Hold: original",
+    "divider": "Divider between the original and the rank-k picture",
+    "stage": "Picture. Plus and minus zoom, arrows move, space shows the original.",
+    "whole": "Fit view",
+    "zoomOut": "Zoom out",
+    "zoomIn": "Zoom in",
+    "differenceScale": f"−{DIFFERENCE_LIMIT} darker · equal · +{DIFFERENCE_LIMIT} brighter (grey levels of 255)",
+    "layerScale": "This layer alone: black −{levels}, grey 0, white +{levels} grey levels",
+    "lost": "The picture did not arrive. Reload the page.",
+}
+PENDING = "…"
+PREVIEW = "Preview. The full decomposition is on its way."
 
 # label, help
 NUMBERS = {
@@ -53,11 +73,11 @@ NUMBERS = {
 }
 
 LARGER = (
-    "The factors are larger than the picture: {factors} as float32 against {pixels} of raw 8-bit pixels. "
+    "At this rank the factors are larger than the picture: more bytes as float32 than its raw 8-bit pixels. "
     "They break even at rank {bytes_rank}; counted as numbers, at rank {numbers_rank}."
 )
 SMALLER = (
-    "The factors are smaller than the picture: {factors} as float32 against {pixels} of raw 8-bit pixels. "
+    "At this rank the factors are smaller than the picture: fewer bytes as float32 than its raw 8-bit pixels. "
     "They stay so up to rank {bytes_rank}; counted as numbers, up to rank {numbers_rank}."
 )
 
@@ -101,6 +121,7 @@ BREAK_EVEN_NUMBERS = "break-even, numbers"
 
 DOWNLOADS = "Download"
 DOWNLOAD_PICTURE = "Picture at rank {k} (PNG)"
+DOWNLOAD_SWEEP = "Sweep from 1 to {k} (animated WebP)"
 DOWNLOAD_CURVE = "Curve (CSV)"
 DOWNLOAD_FACTORS = "Factors at rank {k} (NPZ)"
 DOWNLOAD_SHEET = "Contact sheet (PNG)"
@@ -128,8 +149,8 @@ COMPARE_COLUMNS = {
 
 
 def decibel(value: float) -> str:
-    """31.2 dB; identical pictures say so."""
-    return "identical" if math.isinf(value) else f"{value:.1f} dB"
+    """31.2 dB; beyond what any picture's samples can tell, just that."""
+    return "over 100 dB" if value > 100 else f"{value:.1f} dB"
 
 
 def percent(share: float) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.ui import cached, charts, inputs, pictures, state, text
+from app.ui import cached, charts, inputs, pictures, scene, state, text
 from app.ui.charts import Series
 from app.ui.pictures import Picture
+from app.ui.viewer import viewer
 
 
 def page() -> None:
@@ -28,7 +29,7 @@ def page() -> None:
         alt=charts.alternative(series, measure),
     )
     st.caption(text.COMPARE_HINT)
-    k = inputs.rank(max(one.svd.rank for one in series))
+    k = min(view.rank, max(one.svd.rank for one in series))
     strip(chosen, k)
     table(chosen, k)
     st.download_button(
@@ -75,13 +76,17 @@ def one_series(picture: Picture, measure: str) -> Series:
 
 
 def strip(chosen: list[Picture], k: int) -> None:
-    """Show the pictures beside each other at the common rank, or at their own highest below it."""
-    with st.grid(max(len(chosen), 4), min_column_width=150):
-        for picture in chosen:
-            color, own = inputs.color_of(picture), own_rank(picture, k)
-            shown = cached.shown(picture.digest, color, own, picture.data)
-            caption = f"{picture.label} · {text.AT_RANK.format(k=own)} · {text.decibel(shown.psnr)}"
-            st.image(shown.picture, caption, width="stretch", alt=f"{text.AT_RANK.format(k=own)}. {picture.alt}")
+    """Show the pictures beside each other at one common rank, moving together."""
+    viewer(
+        [
+            scene.pane(picture, inputs.color_of(picture), size="strip", line=charts.color_of(i))
+            for i, picture in enumerate(chosen)
+        ],
+        key="strip",
+        rank=k,
+        turn=state.view().turn,
+        on_rank=lambda rank: state.change(rank=rank),
+    )
 
 
 def table(chosen: list[Picture], k: int) -> None:
@@ -90,15 +95,15 @@ def table(chosen: list[Picture], k: int) -> None:
     for picture in chosen:
         color, own = inputs.color_of(picture), own_rank(picture, k)
         curve = cached.spectrum_curve(picture.digest, color, picture.data)
-        svd = cached.factors(picture.digest, color, picture.data)
-        _, m, n = svd.shape
+        m, n = cached.pixels(picture.digest, picture.data).shape[:2]
+        measured = cached.measured(picture.digest, color, own, picture.data)
         rows.append(
             {
                 "picture": picture.title,
                 "size": f"{n} × {m}",
                 "rank": own,
-                "psnr": cached.shown(picture.digest, color, own, picture.data).psnr,
-                "ssim": cached.ssim(picture.digest, color, own, picture.data),
+                "psnr": measured.psnr,
+                "ssim": measured.ssim,
                 "energy": 100 * curve.energy[own - 1],
                 "relative_error": 100 * curve.relative_error[own - 1],
                 "numbers": curve.stored_numbers[own - 1],

@@ -1,0 +1,104 @@
+"""What the viewer gets: a picture's factors by address, and every number for every rank as it is to be read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from app.ui import cached, text
+from app.ui.pictures import Picture
+from app.ui.viewer import payload, publish
+from lowrank.color import Color, to_levels
+from lowrank.curves import Curve
+
+#: Fitted to a large stage, fitted to one of several small ones, or at the picture's own size.
+Size = Literal["stage", "strip", "full"]
+
+_PIXELS = {"stage": 1280 * 960, "strip": 480 * 480, "full": None}
+
+#: Streamlit compresses most types on the fly, which takes longer than the factors need to travel; not this one.
+_FACTORS_TYPE = "application/zip"
+
+
+def pane(
+    picture: Picture, color: Color, *, size: Size = "stage", zoomed: bool = False, line: str | None = None
+) -> dict[str, Any]:
+    """Describe one picture to the viewer; `zoomed` adds the full-size factors, `line` is its curve's colour.
+
+    The preview stands in for the factors until those are there.
+    """
+    key, data = (picture.digest, color), picture.data
+    height, width = cached.pixels(picture.digest, data).shape[:2]
+    preview = not cached.is_decomposed(*key, (height, width))
+    curve = cached.preview_curve(*key, data) if preview else cached.spectrum_curve(*key, data)
+    return {
+        "picture": f"{picture.digest}-{color}-{size}",
+        "title": picture.title,
+        "line": line,
+        "alt": picture.alt,
+        "rank": len(curve.k),
+        "height": height,
+        "width": width,
+        "factors": _factors(*key, size, preview, data),
+        "original": publish(_original(*key, size, data), "image/png", f"original-{size}-{picture.digest}"),
+        "full": {
+            "factors": _factors(*key, "full", preview, data),
+            "original": publish(_original(*key, "full", data), "image/png", f"original-full-{picture.digest}"),
+        }
+        if zoomed and not preview
+        else None,
+        "preview": preview,
+        "readout": _readout(*key, preview, curve),
+        "curve": np.minimum(curve.psnr, 100).round(2).tolist(),
+    }
+
+
+def _factors(digest: str, color: Color, size: Size, preview: bool, data: bytes) -> dict[str, Any]:
+    encoded = _payload(digest, color, size, preview, data)
+    name = f"{digest}-{color}-{size}{'-preview' * preview}"
+    return {
+        "id": name,
+        "url": publish(encoded.data, _FACTORS_TYPE, name),
+        "bytes": len(encoded.data),
+        "rows": encoded.rows,
+        "columns": encoded.columns,
+        "planes": encoded.planes,
+        "rank": encoded.rank,
+        "wide": encoded.wide,
+    }
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _payload(digest: str, color: Color, size: Size, preview: bool, _data: bytes) -> payload.Payload:
+    svd = (cached.preview_factors if preview else cached.factors)(digest, color, _data)
+    shape = payload.fitted_shape(*cached.pixels(digest, _data).shape[:2], _PIXELS[size])
+    return payload.encode(payload.fitted(svd, *shape))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _original(digest: str, color: Color, size: Size, _data: bytes) -> bytes:
+    """Encode the picture itself, without loss, at the size that the factors are drawn."""
+    image = cached.reference(cached.pixels(digest, _data), color)
+    shape = payload.fitted_shape(*image.shape[:2], _PIXELS[size])
+    planes = np.moveaxis(np.atleast_3d(image), 2, 0)
+    levels = to_levels(np.moveaxis(payload.averaged(planes, *shape), 0, 2).squeeze())
+    stream = io.BytesIO()
+    Image.fromarray(levels.reshape(*shape, *image.shape[2:])).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _readout(digest: str, color: Color, preview: bool, _curve: Curve) -> dict[str, list[str]]:
+    """Every number for every rank as it is to be read: the browser formats nothing."""
+    return {
+        "psnr": [text.decibel(x) for x in _curve.psnr.tolist()],
+        "relative_error": [text.percent(x) for x in _curve.relative_error.tolist()],
+        "energy": [text.percent(x) for x in _curve.energy.tolist()],
+        "numbers": [text.count(x) for x in _curve.stored_numbers.tolist()],
+        "ratio": [text.ratio(x) for x in _curve.ratio.tolist()],
+        "bytes": [text.size(x) for x in _curve.bytes.tolist()],
+    }

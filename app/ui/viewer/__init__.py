@@ -1,0 +1,108 @@
+"""The live viewer: every rank drawn in the browser while the hand moves.
+
+A component of Streamlit (version 2: in the page itself, no frame, no build step). Python sends the factors once, by
+address, and hears of the rank when the hand lets go. See payload.py for the bytes, engine.js for the arithmetic,
+pane.js for one picture, viewer.js for the controls.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app.ui import text
+from lowrank.curves import CLASSIC_RANKS
+from lowrank.metrics import DIFFERENCE_LIMIT, difference_colors
+
+_HERE = files(__package__)
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
+_KERNEL = base64.b64encode((_HERE / "kernel.wasm").read_bytes()).decode()
+
+_component = st.components.v2.component(
+    "lowrank_viewer",
+    html=_read("viewer.html"),
+    css=_read("viewer.css"),
+    js=f"const KERNEL = '{_KERNEL}';\n" + _read("engine.js") + _read("pane.js") + _read("viewer.js"),
+)
+
+
+def publish(data: bytes, mime: str, name: str) -> str:
+    """Put bytes where this session's browser can fetch them, and return the address.
+
+    Streamlit's own store for pictures: session-bound, streamed, and left uncompressed for these types. To be called
+    again on every run: what a run did not ask for is dropped.
+    """
+    from streamlit.runtime import get_instance
+
+    return get_instance().media_file_mgr.add(data, mime, f"lowrank-{name}")
+
+
+def viewer(
+    panes: Sequence[dict[str, Any]],
+    *,
+    key: str,
+    rank: int,
+    turn: int,
+    on_rank: Callable[[int], None],
+    on_zoom: Callable[[], None] = lambda: None,
+    marks: Sequence[tuple[int, str]] = (),
+    words: dict[str, str] | None = None,
+    numbers: dict[str, dict[str, str]] | None = None,
+) -> None:
+    """Show one picture, or several that move together.
+
+    Parameters
+    ----------
+    panes : sequence of dict
+        As `cached.pane` makes them.
+    key : str
+        Identity of the viewer on its page.
+    rank : int
+        Where the slider stands at first, and again whenever `turn` changes.
+    turn : int
+        Counts the times that the rank was changed elsewhere than in the viewer.
+    on_rank : callable
+        Told the rank when the hand lets go.
+    on_zoom : callable
+        Called when a view closer than the fitted one asks for the full-size factors.
+    marks : sequence of (rank, text)
+        Marks on the track.
+    words : dict, optional
+        Sentences that depend on the picture.
+    numbers : dict, optional
+        What stands beside a single picture: key -> label, help, and value where it does not depend on the rank.
+    """
+    highest = max(pane["rank"] for pane in panes)
+    levels = np.arange(-DIFFERENCE_LIMIT, DIFFERENCE_LIMIT + 1)
+    rgb = np.rint(difference_colors(levels) * 255).astype(np.uint32)
+    data = {
+        "panes": list(panes),
+        "rank": min(rank, highest),
+        "turn": turn,
+        "highest": highest,
+        "stops": [k for k in CLASSIC_RANKS if k <= highest],
+        "marks": [{"rank": k, "text": said} for k, said in marks],
+        "words": {**text.VIEWER, **(words or {})},
+        "numbers": numbers or {},
+        "difference": {
+            "limit": DIFFERENCE_LIMIT,
+            "colors": (0xFF000000 + (rgb[:, 2] << 16) + (rgb[:, 1] << 8) + rgb[:, 0]).tolist(),  # RGBA, little-endian
+            "gradient": ",".join(f"rgb({r} {g} {b})" for r, g, b in rgb[:: DIFFERENCE_LIMIT // 4].tolist()),
+        },
+    }
+    _component(
+        key=key,
+        data=data,
+        on_rank_change=lambda: on_rank(int(st.session_state[key].rank)),
+        on_wanted_change=on_zoom,
+    )

@@ -1,0 +1,210 @@
+// The engine: streams factors in, and draws any rank of them by adding or taking away the layers in between.
+//
+// One block of memory holds everything: U and V of each plane rank by rank, float accumulators in grey levels, and the
+// RGBA picture. The two loops over it are kernel.wat's; `scriptKernel` is the same in JavaScript. Offsets are in bytes.
+
+const LAYERS = 4; // the kernel adds this many at a time; memory holds as many spare ranks behind the last one
+const PAGE = 65536;
+
+const aligned = (n, to) => Math.ceil(n / to) * to;
+
+/** The kernel in WebAssembly, on memory of its own. */
+function wasmKernel(module) {
+  const { memory, add, pack } = new WebAssembly.Instance(module).exports;
+  return {
+    name: 'wasm',
+    get buffer() { return memory.buffer; },
+    reserve(bytes) {
+      const missing = bytes - memory.buffer.byteLength;
+      if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+    },
+    add,
+    pack,
+  };
+}
+
+/** The same kernel in JavaScript. */
+function scriptKernel() {
+  let floats = new Float32Array(0);
+  return {
+    name: 'script',
+    get buffer() { return floats.buffer; },
+    reserve(bytes) {
+      if (bytes <= floats.byteLength) return;
+      const larger = new Float32Array(Math.ceil(bytes / 4));
+      larger.set(floats);
+      floats = larger;
+    },
+    add(acc, accStride, u, uStride, v, vStride, rows, cols, s0, s1, s2, s3) {
+      [acc, accStride, u, uStride, v, vStride] = [acc, accStride, u, uStride, v, vStride].map((x) => x >> 2);
+      for (let i = 0; i < rows; i++, acc += accStride, u++) {
+        const a0 = s0 * floats[u], a1 = s1 * floats[u + uStride];
+        const a2 = s2 * floats[u + 2 * uStride], a3 = s3 * floats[u + 3 * uStride];
+        for (let j = 0; j < cols; j++) {
+          const at = v + j;
+          floats[acc + j] += a0 * floats[at] + a1 * floats[at + vStride]
+            + a2 * floats[at + 2 * vStride] + a3 * floats[at + 3 * vStride];
+        }
+      }
+    },
+    pack(r, g, b, stride, out, rows, cols, scale, offset) {
+      const pixels = new Uint8ClampedArray(floats.buffer, out, 4 * rows * cols); // rounds to even and clips by itself
+      [r, g, b, stride] = [r, g, b, stride].map((x) => x >> 2);
+      for (let i = 0, at = 0; i < rows; i++, r += stride, g += stride, b += stride) {
+        for (let j = 0; j < cols; j++, at += 4) {
+          pixels[at] = floats[r + j] * scale + offset;
+          pixels[at + 1] = floats[g + j] * scale + offset;
+          pixels[at + 2] = floats[b + j] * scale + offset;
+          pixels[at + 3] = 255;
+        }
+      }
+    },
+  };
+}
+
+let kernelModule; // compiled once for all viewers on the page; null where the browser refuses
+function makeKernel() {
+  if (kernelModule === undefined) {
+    try {
+      const bytes = Uint8Array.from(atob(KERNEL), (c) => c.charCodeAt(0));
+      kernelModule = new WebAssembly.Module(bytes);
+    } catch {
+      kernelModule = null;
+    }
+  }
+  return kernelModule ? wasmKernel(kernelModule) : scriptKernel();
+}
+
+class Engine {
+  /** `spec` is the payload's: rows, columns, planes, rank, wide, bytes. */
+  constructor(spec, kernel = makeKernel()) {
+    this.spec = spec;
+    this.kernel = kernel;
+    const { rows, columns, planes, rank } = spec;
+    this.uStride = 4 * rows;
+    this.vStride = 4 * aligned(columns, 8);
+    this.uPlane = this.uStride * (rank + LAYERS);
+    this.vPlane = this.vStride * (rank + LAYERS);
+    this.uAt = 16;
+    this.vAt = aligned(this.uAt + planes * this.uPlane, 16);
+    this.top = aligned(this.vAt + planes * this.vPlane, 16) + 64;
+    this.incoming = new Uint8Array(aligned(spec.bytes, 4));
+    this.received = this.parsed = 0;
+    this.available = 0; // ranks that have arrived
+    kernel.reserve(this.top);
+    this.region(0, rows, 0, columns);
+  }
+
+  /** Take the next bytes of the payload; ranks become available as they are complete. */
+  feed(chunk) {
+    this.incoming.set(chunk, this.received);
+    this.received += chunk.length;
+    const { rows, columns, planes, rank, wide } = this.spec;
+    const floats = new Float32Array(this.kernel.buffer);
+    while (this.available < rank) {
+      const Integers = this.available < wide ? Int16Array : Int8Array;
+      const numbers = planes * (rows + columns);
+      const size = aligned(4 * planes + numbers * Integers.BYTES_PER_ELEMENT, 4);
+      if (this.received < this.parsed + size) return;
+      const scale = new Float32Array(this.incoming.buffer, this.parsed, planes);
+      const values = new Integers(this.incoming.buffer, this.parsed + 4 * planes, numbers);
+      for (let p = 0, at = 0; p < planes; p++, at += rows) {
+        const u = (this.uAt + p * this.uPlane + this.available * this.uStride) >> 2;
+        for (let i = 0; i < rows; i++) floats[u + i] = scale[p] * values[at + i];
+      }
+      for (let p = 0, at = planes * rows; p < planes; p++, at += columns) {
+        const v = (this.vAt + p * this.vPlane + this.available * this.vStride) >> 2;
+        for (let j = 0; j < columns; j++) floats[v + j] = values[at + j];
+      }
+      this.parsed += size;
+      this.available++;
+    }
+    this.incoming = new Uint8Array(0);
+  }
+
+  /** Draw only rows top..bottom and columns left..right from now on. */
+  region(top, bottom, left, right) {
+    const { planes } = this.spec;
+    Object.assign(this, { row: top, column: left, height: bottom - top, width: right - left });
+    this.stride = 4 * aligned(this.width, 8);
+    this.accPlane = this.stride * this.height;
+    this.accAt = this.top;
+    this.outAt = aligned(this.accAt + planes * this.accPlane, 16) + 64;
+    this.layerAt = aligned(this.outAt + 4 * this.width * this.height, 16) + 64;
+    this.kernel.reserve(this.layerAt);
+    this.clear(this.accAt);
+    this.k = 0; // the rank that the accumulators hold
+  }
+
+  clear(at) {
+    new Uint8Array(this.kernel.buffer, at, this.spec.planes * this.accPlane).fill(0);
+  }
+
+  /** Add `count` (at most 4) layers from index `from` on, times `sign`, to the accumulators at `at`. */
+  addLayers(at, from, count, sign) {
+    const s = [0, 1, 2, 3].map((i) => (i < count ? sign : 0));
+    for (let p = 0; p < this.spec.planes; p++) {
+      this.kernel.add(
+        at + p * this.accPlane, this.stride,
+        this.uAt + p * this.uPlane + from * this.uStride + 4 * this.row, this.uStride,
+        this.vAt + p * this.vPlane + from * this.vStride + 4 * this.column, this.vStride,
+        this.height, this.width, ...s,
+      );
+    }
+  }
+
+  /** Move towards rank `target` until it is reached or the clock passes `deadline`; true when there. */
+  moveTo(target, deadline = Infinity) {
+    const goal = Math.min(target, this.available);
+    if (goal === 0 || Math.abs(goal - this.k) > goal) { // from nothing is shorter, and forgets rounding
+      this.clear(this.accAt);
+      this.k = 0;
+    }
+    while (this.k !== goal) {
+      const count = Math.min(LAYERS, Math.abs(goal - this.k));
+      if (goal > this.k) {
+        this.addLayers(this.accAt, this.k, count, 1);
+        this.k += count;
+      } else {
+        this.k -= count;
+        this.addLayers(this.accAt, this.k, count, -1);
+      }
+      if (performance.now() > deadline) break;
+    }
+    return this.k === Math.min(target, this.spec.rank);
+  }
+
+  /** Round accumulators to RGBA: value * scale + offset, clipped to 0..255. */
+  pixels(at = this.accAt, scale = 1, offset = 0) {
+    const { planes } = this.spec;
+    const plane = (p) => at + (planes === 3 ? p : 0) * this.accPlane;
+    this.kernel.pack(plane(0), plane(1), plane(2), this.stride, this.outAt, this.height, this.width, scale, offset);
+    return new Uint8ClampedArray(this.kernel.buffer, this.outAt, 4 * this.width * this.height);
+  }
+
+  /** RGBA of layer k alone around mid-grey, and how many grey levels white stands for. */
+  layer(k) {
+    this.kernel.reserve(this.layerAt + this.spec.planes * this.accPlane + 64);
+    this.clear(this.layerAt);
+    this.addLayers(this.layerAt, k - 1, 1, 1);
+    const peak = this.peak(k - 1) || 1;
+    return { pixels: this.pixels(this.layerAt, 127 / peak, 128), peak };
+  }
+
+  /** Largest magnitude of one layer, in grey levels, over the whole picture. */
+  peak(index) {
+    const { rows, columns, planes } = this.spec;
+    const floats = new Float32Array(this.kernel.buffer);
+    const largest = (at, n) => {
+      let most = 0;
+      for (let i = 0; i < n; i++) most = Math.max(most, Math.abs(floats[at + i]));
+      return most;
+    };
+    let peak = 0;
+    for (let p = 0; p < planes; p++) {
+      const u = largest((this.uAt + p * this.uPlane + index * this.uStride) >> 2, rows);
+      peak = Math.max(peak, u * largest((this.vAt + p * this.vPlane + index * this.vStride) >> 2, columns));
+    }
+    return peak;
+  }
+}

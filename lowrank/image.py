@@ -137,7 +137,9 @@ def _samples(image: Image.Image) -> NDArray[np.float32]:
         image = _cmyk_to_rgb(image)
     elif image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return np.asarray(image, np.float32) / np.float32(255)
+    samples = np.array(image, np.float32)
+    samples /= np.float32(255)  # in place: a second array of a large picture costs more than the division
+    return samples
 
 
 def _in_unit_range(values: NDArray[np.float64], mode: str) -> NDArray[np.float32]:

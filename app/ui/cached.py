@@ -65,26 +65,31 @@ def is_decomposed(digest: str, color: Color, shape: tuple[int, ...]) -> bool:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def preview_factors(digest: str, color: Color, _data: bytes) -> SVD:
-    """Decompose a reduced picture, quickly; its factors stand in for `factors` until those are there."""
+def preview_pixels(digest: str, _data: bytes) -> Array:
+    """Reduce a large picture to about `_PREVIEW` pixels."""
     image = pixels(digest, _data)
-    step = max(1, round((image.shape[0] * image.shape[1] / _PREVIEW) ** 0.5))
-    planes = to_planes(reduced(image, step), color)
+    return reduced(image, max(1, round((image.shape[0] * image.shape[1] / _PREVIEW) ** 0.5)))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def preview_factors(digest: str, color: Color, _data: bytes) -> SVD:
+    """Decompose the reduced picture, quickly; its factors stand in for `factors` until those are there."""
+    planes = to_planes(preview_pixels(digest, _data), color)
     return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def preview_curve(digest: str, color: Color, _data: bytes) -> Curve:
     """Tabulate the preview: what the numbers will be, roughly."""
-    svd = preview_factors(digest, color, _data)
-    return error_curve(from_planes(svd.reconstruct(), color), svd, color=color, ranks=())
+    return error_curve(preview_pixels(digest, _data), preview_factors(digest, color, _data), color=color, ranks=())
 
 
 def reduced(image: Array, step: int) -> Array:
     """Average blocks of step x step pixels; what does not fill a block at the end is left out."""
-    h, w = (n // step * step for n in image.shape[:2])
-    blocks = image[:h, :w].reshape(h // step, step, w // step, step, *image.shape[2:])
-    return blocks.mean((1, 3))
+    h, w = (n // step for n in image.shape[:2])
+    rows = image[: h * step].reshape(h, step, *image.shape[1:]).sum(1)  # along memory first: one pass over the picture
+    blocks = rows[:, : w * step].reshape(h, w, step, *image.shape[2:]).sum(2)
+    return blocks / np.float32(step * step)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

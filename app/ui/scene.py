@@ -12,7 +12,7 @@ from PIL import Image
 from app.ui import cached, text
 from app.ui.pictures import Picture
 from app.ui.viewer import payload, publish
-from lowrank.color import Color, to_levels
+from lowrank.color import Color, from_planes, to_levels, to_planes
 from lowrank.curves import Curve
 
 #: Fitted to a large stage, fitted to one of several small ones, or at the picture's own size.
@@ -44,10 +44,10 @@ def pane(
         "height": height,
         "width": width,
         "factors": _factors(*key, size, preview, data),
-        "original": publish(_original(*key, size, data), "image/png", f"original-{size}-{picture.digest}"),
+        "original": _original(*key, size, preview, data),
         "full": {
             "factors": _factors(*key, "full", preview, data),
-            "original": publish(_original(*key, "full", data), "image/png", f"original-full-{picture.digest}"),
+            "original": _original(*key, "full", preview, data),
         }
         if zoomed and not preview
         else None,
@@ -72,22 +72,25 @@ def _factors(digest: str, color: Color, size: Size, preview: bool, data: bytes) 
     }
 
 
+def _original(digest: str, color: Color, size: Size, preview: bool, data: bytes) -> str:
+    name = f"original-{digest}-{color}-{size}{'-preview' * preview}"
+    return publish(_lossless(digest, color, size, preview, data), "image/webp", name)
+
+
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _payload(digest: str, color: Color, size: Size, preview: bool, _data: bytes) -> payload.Payload:
     svd = (cached.preview_factors if preview else cached.factors)(digest, color, _data)
-    shape = payload.fitted_shape(*cached.pixels(digest, _data).shape[:2], _PIXELS[size])
-    return payload.encode(payload.fitted(svd, *shape))
+    return payload.encode(payload.fitted(svd, *payload.fitted_shape(*svd.shape[1:], _PIXELS[size])))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _original(digest: str, color: Color, size: Size, _data: bytes) -> bytes:
+def _lossless(digest: str, color: Color, size: Size, preview: bool, _data: bytes) -> bytes:
     """Encode the picture itself, without loss, at the size that the factors are drawn."""
-    image = cached.reference(cached.pixels(digest, _data), color)
-    shape = payload.fitted_shape(*image.shape[:2], _PIXELS[size])
-    planes = np.moveaxis(np.atleast_3d(image), 2, 0)
-    levels = to_levels(np.moveaxis(payload.averaged(planes, *shape), 0, 2).squeeze())
+    image = cached.preview_pixels(digest, _data) if preview else cached.pixels(digest, _data)
+    planes = to_planes(image, color)
+    planes = payload.averaged(planes, *payload.fitted_shape(*planes.shape[1:], _PIXELS[size]))
     stream = io.BytesIO()
-    Image.fromarray(levels.reshape(*shape, *image.shape[2:])).save(stream, "PNG", compress_level=1)
+    Image.fromarray(to_levels(from_planes(planes, color))).save(stream, "WEBP", lossless=True, quality=0, method=0)
     return stream.getvalue()
 
 

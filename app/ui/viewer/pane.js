@@ -173,7 +173,7 @@ class Pane {
     if (this.reference[kind]?.id !== id) {
       const canvas = new OffscreenCanvas(engine.width, engine.height);
       const context = canvas.getContext('2d', { willReadFrequently: true });
-      context.drawImage(source, -engine.column, -engine.row);
+      context.drawImage(source, -engine.column, -engine.row, engine.spec.columns, engine.spec.rows);
       this.reference[kind] = { id, pixels: context.getImageData(0, 0, engine.width, engine.height).data };
     }
     return this.reference[kind].pixels;

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 from lowrank.color import Array
@@ -87,16 +88,17 @@ def averaged(planes: Array, rows: int, columns: int) -> Array:
 
 
 def _averaged_rows(a: Array, rows: int) -> Array:
-    """Average over areas along axis -2; shape (..., m, r) -> (..., rows, r). Enlarges by repeating."""
+    """Average over areas along axis -2; shape (..., m, r) -> (..., rows, r)."""
     m = a.shape[-2]
     if m == rows:
         return a
-    sums = np.zeros((*a.shape[:-2], m + 1, a.shape[-1]))
-    np.cumsum(a, axis=-2, out=sums[..., 1:, :], dtype=np.float64)
-    edges = np.arange(rows + 1) * (m / rows)
-    whole = np.minimum(edges.astype(int), m - 1)
-    at_edges = sums[..., whole, :] + (edges - whole)[:, None] * a[..., whole, :]
-    return (np.diff(at_edges, axis=-2) * (rows / m)).astype(a.dtype)
+    # cut [0, m) wherever a source or a target pixel begins: each piece lies in one of either
+    cuts = np.unique(np.concatenate([np.arange(m + 1), np.arange(rows + 1) * (m / rows)]))
+    middle, share = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts) * (rows / m)
+    at = np.minimum((middle * (rows / m)).astype(int), rows - 1), np.minimum(middle.astype(int), m - 1)
+    weights = scipy.sparse.csr_array((share.astype(a.dtype), at), shape=(rows, m))
+    flat = a.reshape(-1, m, a.shape[-1])
+    return np.stack([weights @ matrix for matrix in flat]).reshape(*a.shape[:-2], rows, a.shape[-1])
 
 
 def _steps(vectors: Array, dtype: type[np.signedinteger]) -> NDArray[np.float32]:

@@ -11,12 +11,12 @@ from pathlib import Path
 import streamlit as st
 import threadpoolctl
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # `streamlit run` puts only this file's folder on the path
-
-from app.ui import pictures, text
-from lowrank.errors import LowrankError
-
 _HERE = Path(__file__).parent
+if str(_HERE.parent) not in sys.path:  # `streamlit run` puts only this file's own folder on the path
+    sys.path.insert(0, str(_HERE.parent))
+
+from app.ui import pictures, text  # noqa: E402
+from lowrank.errors import LowrankError  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)

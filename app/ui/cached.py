@@ -17,7 +17,7 @@ import streamlit as st
 from app.ui import encode
 from lowrank import metrics
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
-from lowrank.curves import CLASSIC_RANKS, Curve, error_curve
+from lowrank.curves import CLASSIC_RANKS, Curve, error_curve, measured_ranks
 from lowrank.decompose import truncated_svd
 from lowrank.image import MAX_PIXELS, read_image, to_png
 from lowrank.ranks import choose_rank
@@ -119,10 +119,18 @@ def spectrum_curve(digest: str, color: Color, _data: bytes) -> Curve:
     return error_curve(pixels(digest, _data), factors(digest, color, _data), color=color, ranks=())
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def measured_curve(digest: str, color: Color, _data: bytes, _progress: Callable[[float], object]) -> Curve:
-    """Tabulate everything, PSNR and SSIM measured at chosen ranks: a second or more."""
-    return error_curve(pixels(digest, _data), factors(digest, color, _data), color=color, progress=_progress)
+def measured_curve(
+    digest: str, color: Color, data: bytes, progress: Callable[[float], object] = lambda _: None
+) -> Curve:
+    """Tabulate everything, PSNR and SSIM measured at chosen ranks: a second or more, each rank remembered."""
+    curve = spectrum_curve(digest, color, data)
+    psnr, ssim = curve.psnr_measured.copy(), curve.ssim.copy()
+    ranks = measured_ranks(len(curve.k))
+    for done, k in enumerate(ranks, 1):
+        found = measured(digest, color, k, data)
+        psnr[k - 1], ssim[k - 1] = found.psnr, found.ssim
+        progress(done / len(ranks))
+    return replace(curve, psnr_measured=psnr, ssim=ssim)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -138,7 +146,7 @@ def png(digest: str, color: Color, k: int, data: bytes) -> bytes:
 
 def csv(digest: str, color: Color, data: bytes) -> bytes:
     """Write the whole curve for download, measured figures included."""
-    return measured_curve(digest, color, data, lambda share: None).to_csv().encode()
+    return measured_curve(digest, color, data).to_csv().encode()
 
 
 def npz(digest: str, color: Color, k: int, data: bytes) -> bytes:

@@ -29,11 +29,7 @@ def gallery(chosen: Picture) -> None:
                     width="stretch",
                 )
     with drop:
-        arrived = pictures.drop_zone("explore")
-    if arrived:
-        state.change(picture=arrived[-1].id)
-    if arrived or pictures.problems():
-        st.rerun()
+        pictures.drop_zone("explore", lambda arrived: state.change(picture=arrived[-1].id))
 
 
 def color_of(picture: Picture) -> Color:
@@ -85,7 +81,9 @@ def target(picture: Picture, color: Color) -> None:
     if button_column.button(text.TARGET_SET, width="stretch", key="set_rank"):
         try:
             with st.spinner(text.CHOOSING):
-                state.set_rank(cached.chosen_rank(picture.digest, color, name, value, picture.data))
+                k = cached.chosen_rank(picture.digest, color, name, value, picture.data)
+            state.set_rank(k)
+            state.remember_target(picture, color, k, f"{text.RULE_NAMES[name]} {text.target(rule.unit, value)}")
         except LowrankError as error:
             pictures.problems().append(("", error))
         st.rerun()

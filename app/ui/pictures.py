@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,8 +80,8 @@ def add(name: str, data: bytes) -> Picture:
     return picture
 
 
-def drop_zone(page: str) -> list[Picture]:
-    """Show the place to drop pictures; return those that arrived and could be read.
+def drop_zone(page: str, take: Callable[[list[Picture]], None]) -> None:
+    """Show the place to drop pictures; hand those that could be read to `take`, and run the page again.
 
     The zone is emptied as soon as its files are taken in: they stand in the gallery from then on. A file that is no
     picture is reported (see `problems`) and changes nothing.
@@ -101,7 +102,21 @@ def drop_zone(page: str) -> list[Picture]:
             problems().append((file.name, error))
     if files:
         st.session_state.drop_turn = turn + 1
-    return arrived
+        if arrived:
+            take(arrived)
+        st.rerun()
+
+
+def titles() -> dict[str, str]:
+    """Return the titles of all available pictures by id, numbered where two are the same."""
+    named: dict[str, str] = {}
+    for picture in available().values():
+        title, count = picture.title, 1
+        while title in named.values():
+            count += 1
+            title = f"{picture.title} ({count})"
+        named[picture.id] = title
+    return named
 
 
 def problems() -> list[tuple[str, LowrankError]]:

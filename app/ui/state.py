@@ -52,6 +52,17 @@ def set_rank(rank: int) -> None:
     change(rank=rank, turn=view().turn + 1)
 
 
+def remember_target(picture: Picture, color: Color, k: int, said: str) -> None:
+    """Keep the rank that a target gave, to be marked on the slider."""
+    st.session_state.target_mark = ((picture.digest, color), (k, said))
+
+
+def target_mark(picture: Picture, color: Color) -> list[tuple[int, str]]:
+    """Return the last target's rank for this picture and what it was, if there is one."""
+    of, mark = st.session_state.get("target_mark", (None, None))
+    return [mark] if of == (picture.digest, color) else []
+
+
 def ssim_known(picture: Picture, color: Color, k: int) -> bool:
     """Whether this session's last measured SSIM is that of the rank-k picture."""
     return _measured().get("of") == (picture.digest, color, k)
@@ -102,9 +113,9 @@ def _from_address(current: View, address: dict[str, str]) -> View:
         fields |= {"rank": min(max(int(address["rank"]), 1), MAX_RANK), "turn": current.turn + 1}
     if address.get("color") in ("gray", "rgb"):
         fields["color"] = address["color"]
-    named = tuple(name for name in address.get("pictures", "").split(",") if name in pictures.samples())
-    if named:
-        fields["compared"] = named
+    asked = dict.fromkeys(address.get("pictures", "").split(","))  # each once
+    if named := [name for name in asked if name in pictures.samples()]:
+        fields["compared"] = tuple(named[: text.MAX_COMPARED])
     if address.get("measure") in ("relative_error", "psnr", "ssim", "energy", "singular_values"):
         fields["measure"] = address["measure"]
     return replace(current, **fields)  # type: ignore[arg-type]

@@ -154,11 +154,11 @@ def decibel(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Share as a percentage with one digit, or as many as tell it from 0 % and 100 %."""
-    digits = 1
-    while digits < 6 and 0 < share < 1 and round(100 * share, digits) in (0, 100):
-        digits += 1
-    return f"{100 * share:.{digits}f} %"
+    """Share as a percentage with one digit, or as many (up to five) as tell it from 0 % and 100 %."""
+    for digits in range(1, 6):
+        if 0 < round(100 * share, digits) < 100:
+            return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.0f} %"
 
 
 def decimals(value: float) -> str:
@@ -187,6 +187,13 @@ def size(number: int) -> str:
 def ratio(value: float) -> str:
     """5.1 : 1."""
     return f"{value:.3g} : 1" if value < 100 else f"{value:.0f} : 1"
+
+
+def target(unit: str, value: float | None) -> str:
+    """A target as it was set: 30 dB, 0.9, 100 kB; nothing for a rule without one."""
+    if value is None:
+        return ""
+    return size(round(value)) if unit == "bytes" else f"{value:g} {unit}".strip()
 
 
 def literal(name: str) -> str:

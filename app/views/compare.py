@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -9,6 +11,7 @@ from app.ui import cached, charts, inputs, pictures, scene, state, text
 from app.ui.charts import Series
 from app.ui.pictures import Picture
 from app.ui.viewer import viewer
+from lowrank.color import Color
 
 
 def page() -> None:
@@ -34,7 +37,7 @@ def page() -> None:
     table(chosen, k)
     st.download_button(
         text.COMPARE_DOWNLOAD,
-        lambda: all_curves(chosen),
+        partial(all_curves, [(picture, inputs.color_of(picture)) for picture in chosen]),
         "curves.csv",
         "text/csv",
         on_click="ignore",
@@ -47,24 +50,25 @@ def choice() -> list[Picture]:
     left, right = st.columns([3, 1], gap="medium")
     available = pictures.available()
     with right:
-        arrived = pictures.drop_zone("compare")
-    if arrived:
-        known = [picture.id for picture in state.compared()]
-        state.change(compared=(*known, *(p.id for p in arrived if p.id not in known))[-text.MAX_COMPARED :])
-    if arrived or pictures.problems():
-        st.rerun()
+        pictures.drop_zone("compare", add)
     with left:
         st.session_state.compared = [picture.id for picture in state.compared()]
         st.multiselect(
             text.COMPARE_PICK,
             list(available),
-            format_func=lambda name: available[name].title,
+            format_func=pictures.titles().__getitem__,
             key="compared",
             max_selections=text.MAX_COMPARED,
             on_change=lambda: state.change(compared=tuple(st.session_state.compared)),
         )
         inputs.color_choice()
     return state.compared()
+
+
+def add(arrived: list[Picture]) -> None:
+    """Compare new pictures as well; the oldest leave where they are too many."""
+    known = state.view().compared
+    state.change(compared=(*known, *(p.id for p in arrived if p.id not in known))[-text.MAX_COMPARED :])
 
 
 def one_series(picture: Picture, measure: str) -> Series:
@@ -132,11 +136,11 @@ def own_rank(picture: Picture, k: int) -> int:
     return min(k, cached.factors(picture.digest, inputs.color_of(picture), picture.data).rank)
 
 
-def all_curves(chosen: list[Picture]) -> bytes:
+def all_curves(chosen: list[tuple[Picture, Color]]) -> bytes:
     """Write the curves of all pictures below each other, the picture's name in the first column."""
     parts = []
-    for picture in chosen:
-        text_part = cached.csv(picture.digest, inputs.color_of(picture), picture.data).decode()
+    for picture, color in chosen:
+        text_part = cached.csv(picture.digest, color, picture.data).decode()
         header, *lines = text_part.splitlines()
         if not parts:
             parts.append(f"picture,{header}")

@@ -62,7 +62,11 @@ def live_picture(picture: Picture, color: Color) -> bool:
         turn=state.view().turn,
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,
-        marks=[(in_bytes, text.BREAK_EVEN_BYTES), (in_numbers, text.BREAK_EVEN_NUMBERS)],
+        marks=[
+            (in_bytes, text.BREAK_EVEN_BYTES),
+            (in_numbers, text.BREAK_EVEN_NUMBERS),
+            *state.target_mark(picture, color),
+        ],
         words={
             "larger": text.LARGER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),
             "smaller": text.SMALLER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),

@@ -65,8 +65,8 @@ def live_picture(picture: Picture, color: Color) -> bool:
         marks=[
             (in_bytes, text.BREAK_EVEN_BYTES),
             (in_numbers, text.BREAK_EVEN_NUMBERS),
-            *state.target_mark(picture, color),
         ],
+        target=state.target_mark(picture, color),
         words={
             "larger": text.LARGER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),
             "smaller": text.SMALLER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),

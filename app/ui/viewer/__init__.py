@@ -56,6 +56,7 @@ def viewer(
     on_rank: Callable[[int], None],
     on_zoom: Callable[[], None] = lambda: None,
     marks: Sequence[tuple[int, str]] = (),
+    target: tuple[int, str] | None = None,
     words: dict[str, str] | None = None,
     numbers: dict[str, dict[str, str]] | None = None,
 ) -> None:
@@ -77,6 +78,8 @@ def viewer(
         Called when a view closer than the fitted one asks for the full-size factors.
     marks : sequence of (rank, text)
         Marks on the track.
+    target : (rank, text), optional
+        The rank that a target asked for, marked higher up.
     words : dict, optional
         Sentences that depend on the picture.
     numbers : dict, optional
@@ -91,7 +94,9 @@ def viewer(
         "turn": turn,
         "highest": highest,
         "stops": [k for k in CLASSIC_RANKS if k <= highest],
-        "marks": [{"rank": k, "text": said} for k, said in marks],
+        "marks": [
+            {"rank": k, "text": said, "high": mark is target} for mark in (*marks, target) if mark for k, said in [mark]
+        ],
         "words": {**text.VIEWER, **(words or {})},
         "numbers": numbers or {},
         "difference": {

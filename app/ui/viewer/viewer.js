@@ -75,10 +75,11 @@ class Viewer {
       const said = label.querySelector('span') || label.appendChild(document.createElement('span'));
       said.textContent = text;
     });
-    fill(this.find('marks'), marks.filter((mark) => mark.rank >= 1 && mark.rank <= highest), 'span', (mark, { rank, text }) => {
+    fill(this.find('marks'), marks.filter((mark) => mark.rank >= 1 && mark.rank <= highest), 'span', (mark, { rank, text, high }) => {
       mark.style.left = `${this.position(rank)}%`;
       mark.textContent = text;
       mark.classList.toggle('leftward', rank > highest * 0.7);
+      mark.classList.toggle('high', high);
     });
     fill(this.find('numbers'), single ? Object.entries(numbers) : [], 'div', (row, [key, { label, help }]) => {
       const term = row.querySelector('dt') || row.appendChild(document.createElement('dt'));

@@ -82,15 +82,19 @@ def by_ssim(question: Question) -> int:
     lowers it. SSIM can dip as the rank rises; then a lower rank may reach the target as well.
     """
     svd, color = question.svd, question.color
+
+    def picture(k: int) -> Array:
+        return from_planes(svd.reconstruct(k).reshape(question.planes), color)
+
     if question.image is not None:
         reference = from_planes(to_planes(question.image, color), color)
     elif svd.rank == svd.full_rank:
-        reference = from_planes(svd.reconstruct(), color)
+        reference = picture(svd.rank)
     else:
         raise RankError("SSIM needs the picture itself, or all of its singular values. Give the picture.")
 
     def met(k: int) -> bool:
-        shown = displayed(from_planes(svd.reconstruct(k), color))
+        shown = displayed(picture(k))
         return metrics.ssim(reference, shown) >= question.target
 
     missed, reached = 0, svd.rank
@@ -127,10 +131,10 @@ def by_bytes(question: Question) -> int:
     raw factors.
     """
     count, m, n = question.planes
-    k = int(question.target // storage.stored_bytes(m, n, 1, count))
+    k = int(min(question.target / storage.stored_bytes(m, n, 1, count), question.svd.rank))
     if k < 1:
         raise RankError("Even rank 1 takes more bytes than this. Allow more.")
-    return min(k, question.svd.rank)
+    return k
 
 
 def by_break_even(question: Question) -> int:
@@ -231,7 +235,7 @@ def choose_rank(
     value = entry.default if target is None else target
     if entry.lowest is not None and value is not None:
         below, above = value < entry.lowest, entry.highest is not None and value > entry.highest
-        if below or above or not np.isfinite(value):
+        if below or above or value != value:
             until = "up" if entry.highest is None else f"to {entry.highest:g}"
             raise RankError(f"The target for {entry.name} must be from {entry.lowest:g} {until}, not {value:g}.")
     return entry.choose(Question(svd, 0.0 if value is None else float(value), image, color))

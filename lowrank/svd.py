@@ -182,7 +182,9 @@ def as_matrices(a: object) -> Array:
     array = array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
     if not np.isfinite(array).all():
         raise TensorError("The matrix holds NaN or infinite values. Replace them before decomposing.")
-    if not (np.sqrt(squared_norm(array)) <= np.finfo(array.dtype).max).all():
+    with np.errstate(over="ignore"):
+        norm = np.sqrt(squared_norm(array).sum())
+    if not norm <= np.finfo(array.dtype).max:
         raise TensorError("The matrix's numbers are too large: its norm overflows. Scale it down.")
     return array
 

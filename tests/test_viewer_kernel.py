@@ -1,0 +1,237 @@
+"""The viewer's two loops in WebAssembly: the committed bytes are those of the readable source, and compute as NumPy does.
+
+wasmtime assembles and runs them; no browser. The same loops in JavaScript are read back from a canvas in browser/.
+"""
+
+import ctypes
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wasmtime import Engine, Instance, Module, Store, wat2wasm
+
+HERE = Path(__file__).parents[1] / "app" / "ui" / "viewer"
+
+quick = settings(deadline=None)
+seeds = st.integers(0, 2**32 - 1)
+
+
+class Kernel:
+    """An instance of the committed kernel, and its memory as bytes."""
+
+    def __init__(self, pages: int = 16) -> None:
+        self.store = Store(Engine())
+        module = Module(self.store.engine, (HERE / "kernel.wasm").read_bytes())
+        exports = Instance(self.store, module, []).exports(self.store)
+        self.memory = exports["memory"]
+        self.memory.grow(self.store, pages - 1)
+        size = self.memory.data_len(self.store)
+        address = ctypes.addressof(self.memory.data_ptr(self.store).contents)
+        self.bytes = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+        self._add, self._pack = exports["add"], exports["pack"]
+
+    def add(self, *args) -> None:
+        self._add(self.store, *args)
+
+    def pack(self, *args) -> None:
+        self._pack(self.store, *args)
+
+    def put(self, at: int, values: np.ndarray) -> None:
+        raw = np.ascontiguousarray(values).view(np.uint8).ravel()
+        self.bytes[at : at + raw.size] = raw
+
+    def floats(self, at: int, count: int) -> np.ndarray:
+        return self.bytes[at : at + 4 * count].copy().view("<f4")
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    return Kernel()
+
+
+def aligned(n: int, to: int) -> int:
+    return -(-n // to) * to
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where things lie in the kernel's memory, in bytes: none over another, some on no round address."""
+
+    rows: int
+    cols: int
+    stride: int  # of the accumulators
+    u: int
+    u_stride: int
+    v: int
+    v_stride: int
+    acc: int
+    end: int
+
+
+@st.composite
+def rooms(draw, planes: int = 1) -> Room:
+    """Shapes, strides and offsets; accumulators and v have room for columns in eights, as the kernel's source asks."""
+    rows, cols = draw(st.integers(1, 24)), draw(st.one_of(st.integers(1, 40), st.sampled_from([8, 16, 32, 33])))
+    gap = st.integers(0, 37)  # bytes: aligned to nothing
+    stride = 4 * aligned(cols, 8) + draw(gap)
+    u_stride, v_stride = 4 * rows + draw(gap), 4 * aligned(cols, 8) + draw(gap)
+    u = 16 + draw(gap)
+    v = u + 4 * u_stride + draw(gap)
+    acc = v + 4 * v_stride + draw(gap)
+    return Room(rows, cols, stride, u, u_stride, v, v_stride, acc, acc + planes * rows * stride)
+
+
+signs = st.sampled_from([-1.0, 0.0, 1.0])
+multipliers = st.tuples(*[st.one_of(signs, st.floats(-3, 3, width=32))] * 4)
+
+
+def test_the_committed_bytes_are_the_sources():
+    assert bytes(wat2wasm((HERE / "kernel.wat").read_text("utf-8"))) == (HERE / "kernel.wasm").read_bytes()
+
+
+@quick
+@given(room=rooms(), s=multipliers, seed=seeds, scale=st.sampled_from([1e-3, 1.0, 255.0]))
+def test_add_is_numpys_sum_of_layers(kernel, room, s, seed, scale):
+    rng = np.random.default_rng(seed)
+    kernel.bytes[: room.end + 4096] = rng.integers(0, 256, room.end + 4096, np.uint8)
+    wide = aligned(room.cols, 8)
+    u = (scale * rng.standard_normal((4, room.rows))).astype("<f4")
+    v = rng.standard_normal((4, wide)).astype("<f4")
+    acc = (scale * rng.standard_normal((room.rows, wide))).astype("<f4")
+    for i in range(4):
+        kernel.put(room.u + i * room.u_stride, u[i])
+        kernel.put(room.v + i * room.v_stride, v[i])
+    for i in range(room.rows):
+        kernel.put(room.acc + i * room.stride, acc[i])
+    before = kernel.bytes.copy()
+
+    kernel.add(room.acc, room.stride, room.u, room.u_stride, room.v, room.v_stride, room.rows, room.cols, *s)
+
+    terms = np.array(s)[:, None, None] * u[:, :, None].astype(float) * v[:, None, :]
+    right, size = acc + terms.sum(0), np.abs(acc) + np.abs(terms).sum(0)
+    for i in range(room.rows):
+        at = room.acc + i * room.stride
+        assert (np.abs(kernel.floats(at, wide) - right[i]) <= 1e-5 * size[i]).all()
+        before[at : at + 4 * wide] = kernel.bytes[at : at + 4 * wide]
+    np.testing.assert_array_equal(kernel.bytes, before)  # nothing else was written: eights of columns are all there is
+
+
+@quick
+@given(room=rooms(), seed=seeds)
+def test_layers_times_zero_add_nothing(kernel, room, seed):
+    rng = np.random.default_rng(seed)
+    kernel.bytes[: room.end] = rng.integers(0, 256, room.end, np.uint8)
+    for at, stride, n in ((room.u, room.u_stride, room.rows), (room.v, room.v_stride, aligned(room.cols, 8))):
+        for i in range(4):
+            kernel.put(at + i * stride, rng.standard_normal(n).astype("<f4"))
+    for i in range(room.rows):
+        kernel.put(room.acc + i * room.stride, rng.standard_normal(aligned(room.cols, 8)).astype("<f4"))
+    before = kernel.bytes.copy()
+    kernel.add(room.acc, room.stride, room.u, room.u_stride, room.v, room.v_stride, room.rows, room.cols, *[0.0] * 4)
+    np.testing.assert_array_equal(kernel.bytes, before)
+
+
+def test_no_rows_touch_nothing(kernel):
+    before = kernel.bytes.copy()
+    kernel.add(64, 32, 1024, 4, 2048, 32, 0, 8, *[1.0] * 4)
+    kernel.pack(64, 64, 64, 32, 4096, 0, 8, 1.0, 0.0)
+    np.testing.assert_array_equal(kernel.bytes, before)
+
+
+@pytest.mark.parametrize("shape", [(37, 53), (64, 64)])
+def test_a_whole_picture_up_and_down_is_numpys(kernel, shape):
+    """All layers of a picture, four at a time, as the engine does it; then all but one taken away again."""
+    m, n = shape
+    picture = 255 * np.random.default_rng(0).random(shape)
+    U, s, Vt = np.linalg.svd(picture, full_matrices=False)
+    r, wide = len(s), aligned(n, 8)
+    u, v = np.zeros((r + 4, m), "<f4"), np.zeros((r + 4, wide), "<f4")
+    u[:r], v[:r, :n] = (U * s).T, Vt
+    u_at, v_at = 16, 16 + u.nbytes
+    at = v_at + v.nbytes
+    kernel.put(u_at, u)
+    kernel.put(v_at, v)
+    kernel.put(at, np.zeros((m, wide), "<f4"))
+
+    def move(start: int, stop: int, sign: int) -> np.ndarray:
+        for i in range(start, stop, 4):
+            steps = [float(sign * (i + j < stop)) for j in range(4)]
+            kernel.add(at, 4 * wide, u_at + i * u.strides[0], 4 * m, v_at + i * v.strides[0], 4 * wide, m, n, *steps)
+        return kernel.floats(at, m * wide).reshape(m, wide)[:, :n]
+
+    np.testing.assert_allclose(move(0, r, 1), picture, rtol=0, atol=1e-5 * 255)
+    np.testing.assert_allclose(move(1, r, -1), s[0] * np.outer(U[:, 0], Vt[0]), rtol=0, atol=1e-5 * 255)
+
+
+# -- pack -------------------------------------------------------------------------------------------------------------
+
+#: Around every rounding and every limit: halves, whole numbers, just beside them, far away, no numbers at all.
+_HARD = np.array(
+    [
+        *itertools.chain.from_iterable(
+            (x, np.nextafter(x, -1e9), np.nextafter(x, 1e9)) for x in np.arange(-2, 258, 0.5)
+        ),
+        *(-0.0, 1e-40, 1e9, -1e9, 3e38, -3e38, np.inf, -np.inf),
+    ],
+    np.float32,
+)
+
+
+def levels(values: np.ndarray, scale: float, offset: float) -> np.ndarray:
+    """Round and clip in float32, as NumPy does."""
+    return np.clip(np.rint(values * np.float32(scale) + np.float32(offset)), 0, 255).astype(np.uint8)
+
+
+@quick
+@given(
+    room=rooms(planes=3),
+    out_gap=st.integers(0, 37),
+    seed=seeds,
+    gray=st.booleans(),
+    look=st.sampled_from([(1.0, 0.0), (127 / 40, 128.0), (0.5, 3.25), (-1.0, 255.0)]),
+)
+def test_pack_is_numpys_rint_and_clip(kernel, room, out_gap, seed, gray, look):
+    rng = np.random.default_rng(seed)
+    planes = rng.choice(
+        np.concatenate([_HARD, rng.uniform(-60, 320, 500).astype(np.float32)]), (3, room.rows, room.cols)
+    )
+    if look != (1.0, 0.0):
+        planes[~np.isfinite(planes)] = 7
+    at = [room.acc + (0 if gray else p) * room.rows * room.stride for p in range(3)]
+    out = room.end + 64 + out_gap  # reads go on to the next four columns, too
+    size = 4 * room.rows * room.cols
+    kernel.bytes[: out + size + 4096] = rng.integers(0, 256, out + size + 4096, np.uint8)
+    for p in reversed(range(3)):  # where it is grey, the first plane is written last, over the others
+        for i in range(room.rows):
+            kernel.put(at[p] + i * room.stride, planes[p, i])
+    before = kernel.bytes.copy()
+
+    with np.errstate(over="ignore"):
+        right = np.stack([levels(planes[0 if gray else p], *look) for p in range(3)], -1)
+    kernel.pack(*at, room.stride, out, room.rows, room.cols, *look)
+
+    pixels = kernel.bytes[out : out + size].reshape(room.rows, room.cols, 4)
+    np.testing.assert_array_equal(pixels[..., :3], right)
+    assert (pixels[..., 3] == 255).all()
+    end = out + size + 4 * (aligned(room.cols, 4) - room.cols)  # up to three pixels past the last one
+    before[out:end] = kernel.bytes[out:end]
+    np.testing.assert_array_equal(kernel.bytes, before)
+
+
+def test_halves_go_to_even(kernel):
+    kernel.put(1024, np.array([0.5, 1.5, 2.5, 3.5, 253.5, 254.5, 255.5, -0.5], "<f4"))
+    kernel.pack(1024, 1024, 1024, 32, 4096, 1, 8, 1.0, 0.0)
+    assert kernel.bytes[4096 : 4096 + 32 : 4].tolist() == [0, 2, 2, 4, 254, 254, 255, 0]
+
+
+@pytest.mark.parametrize("cols", range(1, 10))
+def test_pack_writes_as_far_past_the_end_as_it_says_and_no_further(kernel, cols):
+    kernel.bytes[4096:8192] = 77
+    kernel.pack(1024, 1024, 1024, 64, 4096, 3, cols, 1.0, 0.0)
+    last = 4096 + 4 * (2 * cols + aligned(cols, 4))  # of the third row, in fours of columns
+    assert (kernel.bytes[last:8192] == 77).all()
+    assert last - (4096 + 12 * cols) <= 12

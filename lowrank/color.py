@@ -44,6 +44,8 @@ def to_planes(image: Array, color: Color = "gray") -> Array:
     ------
     ValueError
         For any other shape or arrangement.
+    TypeError
+        If the samples are integers, whose range nobody could know.
 
     Examples
     --------
@@ -53,7 +55,7 @@ def to_planes(image: Array, color: Color = "gray") -> Array:
     """
     if color not in COLORS:
         raise ValueError(f"color must be one of {', '.join(COLORS)}, not {color!r}")
-    image = np.asarray(image)
+    image = _floating(image)
     if image.ndim == 2:
         image = image[..., None] if color == "gray" else np.repeat(image[..., None], 3, axis=2)
     elif image.ndim != 3 or image.shape[2] != 3:
@@ -113,5 +115,13 @@ def displayed(image: Array) -> Array:
 
 def to_levels(image: Array) -> NDArray[np.uint8]:
     """Clip to [0, 1] and round to the 256 grey levels; same shape, uint8."""
-    levels: NDArray[np.uint8] = np.rint(np.clip(np.asarray(image, np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
+    shares = np.clip(_floating(image).astype(np.float32, copy=False), 0, 1)
+    levels: NDArray[np.uint8] = np.rint(shares * np.float32(255)).astype(np.uint8)
     return levels
+
+
+def _floating(image: Array) -> Array:
+    image = np.asarray(image)
+    if image.dtype.kind != "f":
+        raise TypeError("pictures are floating-point arrays in [0, 1]; divide 8-bit samples by 255")
+    return image

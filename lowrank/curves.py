@@ -73,6 +73,11 @@ def geometric_ranks(highest: int, count: int = 16) -> list[int]:
     return sorted({round(float(k)) for k in np.geomspace(1, highest, count)}) if highest else []
 
 
+def measured_ranks(highest: int) -> list[int]:
+    """Return where a table up to rank `highest` is measured: the classic ranks and a geometric grid."""
+    return sorted({*geometric_ranks(highest), *(k for k in CLASSIC_RANKS if k <= highest)})
+
+
 def error_curve(
     image: Array,
     svd: SVD | None = None,
@@ -121,8 +126,7 @@ def error_curve(
         raise ValueError(f"the factors are of shape {svd.shape}, the picture's planes of {planes.shape}")
     count, m, n = planes.shape
     k = np.arange(1, svd.rank + 1)
-    if ranks is None:
-        ranks = {*geometric_ranks(svd.rank), *(c for c in CLASSIC_RANKS if c <= svd.rank)}
+    ranks = measured_ranks(svd.rank) if ranks is None else ranks
     chosen = sorted({checked_rank(rank, svd.rank, lowest=1) for rank in ranks})
     reference = from_planes(planes, color)
     measured = np.full((2, svd.rank), np.nan)

@@ -31,7 +31,7 @@ MAX_PIXELS = 50_000_000
 EXTENSIONS = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif")
 
 _READABLE = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
-_ORIENTATION = 0x0112  # the EXIF tag
+_ORIENTATION, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 0x0106, 0x0153  # the tags of EXIF and TIFF
 
 
 def read_image(source: bytes | str | os.PathLike[str], *, gray: bool = False) -> Array:
@@ -112,7 +112,7 @@ def _decode(data: bytes) -> NDArray[np.float32]:
         raise
     except UnidentifiedImageError:
         raise ImageError(f"This file is not a picture that can be read here. Give a {_READABLE} file.") from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # raised where warnings are errors
         raise _too_large(None) from None
     except Exception:
         raise ImageError("This picture is damaged or incomplete. Export it again and give the new file.") from None
@@ -126,7 +126,7 @@ def _too_large(pixels: int | None) -> ImageError:
 def _samples(image: Image.Image) -> NDArray[np.float32]:
     """Samples of a loaded image in [0, 1], at the depth that its mode has."""
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        values = np.asarray(image).astype(np.float64)
+        values = _tiff_values(image).astype(np.float64)
         if not np.isfinite(values).all():
             raise ImageError("This picture holds values that are no numbers. Export it again as PNG or TIFF.")
         key = image.info.get("transparency")
@@ -137,7 +137,19 @@ def _samples(image: Image.Image) -> NDArray[np.float32]:
         image = _cmyk_to_rgb(image)
     elif image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return np.asarray(image, np.float32) / np.float32(255)
+    samples = np.array(image, np.float32)
+    samples /= np.float32(255)  # in place: a second array of a large picture costs more than the division
+    return samples
+
+
+def _tiff_values(image: Image.Image) -> NDArray[Any]:
+    """Return numbers as the file means them: Pillow reads unsigned 32 bits as signed, and leaves white at zero."""
+    values, tags = np.asarray(image), getattr(image, "tag_v2", {})
+    if image.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1 and tags:
+        values = values.view(np.uint32)
+    if tags.get(_PHOTOMETRIC) == 0 and values.dtype.kind == "u":
+        values = np.iinfo(values.dtype).max - values
+    return values
 
 
 def _in_unit_range(values: NDArray[np.float64], mode: str) -> NDArray[np.float32]:

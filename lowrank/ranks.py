@@ -62,7 +62,8 @@ class Rule:
     @property
     def advice(self) -> str:
         """What the rule is good for and where it misleads, in plain words."""
-        return " ".join((self.choose.__doc__ or "").split("\n\n")[1].split())
+        _, _, paragraphs = (self.choose.__doc__ or "").partition("\n\n")
+        return " ".join(paragraphs.partition("\n\n")[0].split())
 
 
 def by_psnr(question: Question) -> int:
@@ -81,15 +82,19 @@ def by_ssim(question: Question) -> int:
     lowers it. SSIM can dip as the rank rises; then a lower rank may reach the target as well.
     """
     svd, color = question.svd, question.color
+
+    def picture(k: int) -> Array:
+        return from_planes(svd.reconstruct(k).reshape(question.planes), color)
+
     if question.image is not None:
         reference = from_planes(to_planes(question.image, color), color)
     elif svd.rank == svd.full_rank:
-        reference = from_planes(svd.reconstruct(), color)
+        reference = picture(svd.rank)
     else:
         raise RankError("SSIM needs the picture itself, or all of its singular values. Give the picture.")
 
     def met(k: int) -> bool:
-        shown = displayed(from_planes(svd.reconstruct(k), color))
+        shown = displayed(picture(k))
         return metrics.ssim(reference, shown) >= question.target
 
     missed, reached = 0, svd.rank
@@ -126,7 +131,10 @@ def by_bytes(question: Question) -> int:
     raw factors.
     """
     count, m, n = question.planes
-    return _largest(question.target // storage.stored_bytes(m, n, 1, count), question.svd)
+    k = int(min(question.target / storage.stored_bytes(m, n, 1, count), question.svd.rank))
+    if k < 1:
+        raise RankError("Even rank 1 takes more bytes than this. Allow more.")
+    return k
 
 
 def by_break_even(question: Question) -> int:
@@ -136,7 +144,10 @@ def by_break_even(question: Question) -> int:
     in bytes the factors stop paying at a quarter of this rank.
     """
     _, m, n = question.planes
-    return _largest(storage.break_even_rank(m, n), question.svd)
+    k = storage.break_even_rank(m, n)
+    if k < 1:
+        raise RankError("Even rank 1 stores more numbers than this picture has. There is no break-even rank.")
+    return min(k, question.svd.rank)
 
 
 def by_gavish_donoho(question: Question) -> int:
@@ -265,9 +276,3 @@ def _first(met: NDArray[np.bool_]) -> int:
     if not met.any():
         raise RankError("No rank available here reaches this target. Ask for less, or allow a higher rank.")
     return int(met.argmax()) + 1
-
-
-def _largest(k: float, svd: SVD) -> int:
-    if k < 1:
-        raise RankError("Even rank 1 takes more than this. Allow more, or give a larger picture.")
-    return int(min(k, svd.rank))

@@ -1,7 +1,8 @@
-"""The contact sheet: one picture at several ranks, with captions, as a picture."""
+"""One picture at several ranks, to take away: the contact sheet, and the sweep as a film."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lowrank import metrics, storage
 from lowrank.color import Array, Color, displayed, from_planes, to_levels, to_planes
-from lowrank.curves import CLASSIC_RANKS
+from lowrank.curves import CLASSIC_RANKS, geometric_ranks
 from lowrank.decompose import truncated_svd
 from lowrank.svd import SVD
 
@@ -71,6 +72,58 @@ def contact_sheet(
         draw.text((left, top + tile[1] + 4), f"rank {k}", fill="black", font=font)
         draw.text((left, top + tile[1] + 23), _facts(reference, shown, k), fill="dimgray", font=font)
     return np.asarray(page, np.float32) / np.float32(255)
+
+
+def sweep(
+    image: Array,
+    svd: SVD | None = None,
+    *,
+    color: Color = "gray",
+    last: int | None = None,
+    side: int = 640,
+    seconds: float = 5.0,
+) -> bytes:
+    """Film a picture from rank 1 up to `last`, about 40 ranks evenly spaced on a logarithmic axis.
+
+    Parameters
+    ----------
+    image : ndarray, shape (h, w) or (h, w, 3)
+        Values in [0, 1].
+    svd : SVD, optional
+        Of ``to_planes(image, color)``; computed where it is not given.
+    color : {"gray", "rgb", "ycbcr"}
+        The arrangement of planes.
+    last : int, optional
+        The rank that the film ends at; the highest by default.
+    side : int
+        Longest side in pixels at most; larger pictures are averaged down.
+    seconds : float
+        How long a turn takes; the last picture stays for as long again as ten others.
+
+    Returns
+    -------
+    bytes
+        An animated WebP that repeats.
+
+    Raises
+    ------
+    RankError
+        If `svd` does not hold `last`.
+    """
+    svd = truncated_svd(to_planes(image, color)) if svd is None else svd
+    ranks = geometric_ranks(svd.rank if last is None else last, 40)
+    frames = []
+    for k in ranks:
+        frame = Image.fromarray(to_levels(from_planes(svd.reconstruct(k), color)))
+        frame.thumbnail((side, side), Image.Resampling.BOX)
+        frames.append(frame.convert("RGB"))
+    each = round(1000 * seconds / (len(ranks) + 10))
+    durations = [each] * (len(ranks) - 1) + [11 * each]
+    stream = io.BytesIO()
+    frames[0].save(
+        stream, "WEBP", save_all=True, append_images=frames[1:], duration=durations, loop=0, quality=85, method=2
+    )
+    return stream.getvalue()
 
 
 def _facts(reference: Array, shown: Array, k: int) -> str:

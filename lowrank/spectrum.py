@@ -34,7 +34,7 @@ def squared_error(svd: SVD) -> Curve64:
     >>> squared_error(exact_svd(np.diag([3.0, 2.0, 1.0]))).tolist()
     [14.0, 5.0, 1.0, 0.0]
     """
-    squares = np.square(svd.s, dtype=np.float64).reshape(-1, svd.rank).sum(0)
+    squares = np.square(svd.s, dtype=np.float64).reshape(int(np.prod(svd.s.shape[:-1])), svd.rank).sum(0)
     tail = np.append(squares, 0.0)[::-1].cumsum()[::-1]
     error: Curve64 = svd.rest.sum() + tail
     return error

@@ -86,7 +86,7 @@ class SVD:
         elif s.shape[-1] == min(U.shape[-2], Vt.shape[-1]):
             rest = np.zeros(stack)  # full rank: nothing can be left, whatever rounding says
         else:
-            rest = np.maximum(total - np.square(s, dtype=np.float64).sum(-1), 0.0)
+            rest = np.asarray(np.maximum(total - np.square(s, dtype=np.float64).sum(-1), 0.0))
         for name, value in zip(("U", "s", "Vt", "total", "rest"), (U, s, Vt, total, rest), strict=True):
             value.flags.writeable = False
             object.__setattr__(self, name, value)
@@ -182,8 +182,10 @@ def as_matrices(a: object) -> Array:
     array = array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
     if not np.isfinite(array).all():
         raise TensorError("The matrix holds NaN or infinite values. Replace them before decomposing.")
-    if not np.isfinite(squared_norm(array)).all():
-        raise TensorError("The matrix's numbers are too large: the sum of their squares overflows. Scale it down.")
+    with np.errstate(over="ignore"):
+        norm = np.sqrt(squared_norm(array).sum())
+    if not norm <= np.finfo(array.dtype).max:
+        raise TensorError("The matrix's numbers are too large: its norm overflows. Scale it down.")
     return array
 
 

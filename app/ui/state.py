@@ -57,10 +57,10 @@ def remember_target(picture: Picture, color: Color, k: int, said: str) -> None:
     st.session_state.target_mark = ((picture.digest, color), (k, said))
 
 
-def target_mark(picture: Picture, color: Color) -> tuple[int, str] | None:
-    """Return the last target's rank for this picture and what it was, if there is one."""
+def targets_met(picture: Picture, color: Color) -> list[tuple[int, str]]:
+    """Return the last target's rank for this picture and what the target was; nothing where there is none."""
     of, mark = st.session_state.get("target_mark", (None, None))
-    return mark if of == (picture.digest, color) else None
+    return [mark] if of == (picture.digest, color) else []
 
 
 def ssim_known(picture: Picture, color: Color, k: int) -> bool:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.ui import cached, charts, inputs, scene, state, text
 from app.ui.pictures import Picture
-from app.ui.viewer import viewer
+from app.ui.viewer import Mark, viewer
 from lowrank import storage
 from lowrank.color import Color
 
@@ -63,10 +63,10 @@ def live_picture(picture: Picture, color: Color) -> bool:
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,
         marks=[
-            (in_bytes, text.BREAK_EVEN_BYTES),
-            (in_numbers, text.BREAK_EVEN_NUMBERS),
+            Mark(in_bytes, text.BREAK_EVEN_BYTES),
+            Mark(in_numbers, text.BREAK_EVEN_NUMBERS),
+            *(Mark(rank, said, high=True) for rank, said in state.targets_met(picture, color)),
         ],
-        target=state.target_mark(picture, color),
         words={
             "larger": text.LARGER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),
             "smaller": text.SMALLER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),

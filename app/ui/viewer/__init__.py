@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -36,6 +36,14 @@ _component = st.components.v2.component(
 )
 
 
+class Mark(NamedTuple):
+    """A rank that is marked on the slider, and by what; `high` and in colour where the reader asked for it."""
+
+    rank: int
+    text: str
+    high: bool = False
+
+
 def publish(data: bytes, mime: str, name: str) -> str:
     """Put bytes where this session's browser can fetch them, and return the address.
 
@@ -55,8 +63,7 @@ def viewer(
     turn: int,
     on_rank: Callable[[int], None],
     on_zoom: Callable[[], None] = lambda: None,
-    marks: Sequence[tuple[int, str]] = (),
-    target: tuple[int, str] | None = None,
+    marks: Sequence[Mark] = (),
     words: dict[str, str] | None = None,
     numbers: dict[str, dict[str, str]] | None = None,
 ) -> None:
@@ -76,10 +83,8 @@ def viewer(
         Told the rank when the hand lets go.
     on_zoom : callable
         Called when a view closer than the fitted one asks for the full-size factors.
-    marks : sequence of (rank, text)
-        Marks on the track.
-    target : (rank, text), optional
-        The rank that a target asked for, marked higher up.
+    marks : sequence of Mark
+        On the track.
     words : dict, optional
         Sentences that depend on the picture.
     numbers : dict, optional

@@ -99,9 +99,7 @@ def viewer(
         "turn": turn,
         "highest": highest,
         "stops": [k for k in CLASSIC_RANKS if k <= highest],
-        "marks": [
-            {"rank": k, "text": said, "high": mark is target} for mark in (*marks, target) if mark for k, said in [mark]
-        ],
+        "marks": [mark._asdict() for mark in marks],
         "words": {**text.VIEWER, **(words or {})},
         "numbers": numbers or {},
         "difference": {

@@ -148,9 +148,13 @@ COMPARE_COLUMNS = {
 }
 
 
+#: No picture of 16 bits or fewer can be told from another beyond this PSNR.
+MOST_DECIBELS = 100
+
+
 def decibel(value: float) -> str:
     """31.2 dB; beyond what any picture's samples can tell, just that."""
-    return "over 100 dB" if value > 100 else f"{value:.1f} dB"
+    return f"over {MOST_DECIBELS} dB" if value > MOST_DECIBELS else f"{value:.1f} dB"
 
 
 def percent(share: float) -> str:
@@ -205,5 +209,5 @@ def literal(name: str) -> str:
 
 def file_stem(name: str) -> str:
     """Return a file name that is safe to offer for a download, without its ending."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", name.rsplit(".", 1)[0]).strip("-").lower()
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", re.sub(r"\.\w{2,5}(?=$| \()", "", name)).strip("-").lower()
     return stem[:60] or "picture"

@@ -24,7 +24,8 @@ def page() -> None:
         st.info(text.COMPARE_EMPTY)
         return
     measure, log_rank, log_value = inputs.chart_choice("compare")
-    series = [one_series(picture, measure) for picture in chosen]
+    titles = pictures.titles()
+    series = [one_series(picture, titles[picture.id], measure) for picture in chosen]
     st.plotly_chart(
         charts.figure(series, measure, log_rank=log_rank, log_value=log_value),
         key="compare_chart",
@@ -37,7 +38,7 @@ def page() -> None:
     table(chosen, k)
     st.download_button(
         text.COMPARE_DOWNLOAD,
-        partial(all_curves, [(picture, inputs.color_of(picture)) for picture in chosen]),
+        partial(all_curves, [(text.file_stem(titles[p.id]), p, inputs.color_of(p)) for p in chosen]),
         "curves.csv",
         "text/csv",
         on_click="ignore",
@@ -71,12 +72,12 @@ def add(arrived: list[Picture]) -> None:
     state.change(compared=(*known, *(p.id for p in arrived if p.id not in known))[-text.MAX_COMPARED :])
 
 
-def one_series(picture: Picture, measure: str) -> Series:
+def one_series(picture: Picture, title: str, measure: str) -> Series:
     """Decompose one picture and return its curve for the chart."""
     color = inputs.color_of(picture)
     with st.spinner(text.DECOMPOSING, show_time=True):
         svd = cached.factors(picture.digest, color, picture.data)
-    return Series(picture.title, inputs.curve(picture, color, measure), svd)
+    return Series(title, inputs.curve(picture, color, measure), svd)
 
 
 def strip(chosen: list[Picture], k: int) -> None:
@@ -100,14 +101,13 @@ def table(chosen: list[Picture], k: int) -> None:
         color, own = inputs.color_of(picture), own_rank(picture, k)
         curve = cached.spectrum_curve(picture.digest, color, picture.data)
         m, n = cached.pixels(picture.digest, picture.data).shape[:2]
-        measured = cached.measured(picture.digest, color, own, picture.data)
         rows.append(
             {
                 "picture": picture.title,
                 "size": f"{n} × {m}",
                 "rank": own,
-                "psnr": measured.psnr,
-                "ssim": measured.ssim,
+                "psnr": min(curve.psnr[own - 1], text.MOST_DECIBELS),
+                "ssim": cached.measured(picture.digest, color, own, picture.data).ssim,
                 "energy": 100 * curve.energy[own - 1],
                 "relative_error": 100 * curve.relative_error[own - 1],
                 "numbers": curve.stored_numbers[own - 1],
@@ -136,16 +136,14 @@ def own_rank(picture: Picture, k: int) -> int:
     return min(k, cached.factors(picture.digest, inputs.color_of(picture), picture.data).rank)
 
 
-def all_curves(chosen: list[tuple[Picture, Color]]) -> bytes:
+def all_curves(chosen: list[tuple[str, Picture, Color]]) -> bytes:
     """Write the curves of all pictures below each other, the picture's name in the first column."""
-    parts = []
-    for picture, color in chosen:
-        text_part = cached.csv(picture.digest, color, picture.data).decode()
-        header, *lines = text_part.splitlines()
-        if not parts:
-            parts.append(f"picture,{header}")
-        parts += [f"{text.file_stem(picture.title)},{line}" for line in lines]
-    return "\n".join([*parts, ""]).encode()
+    table: list[str] = []
+    for name, picture, color in chosen:
+        header, *lines = cached.csv(picture.digest, color, picture.data).decode().splitlines()
+        table = table or [f"picture,{header}"]
+        table += [f"{name},{line}" for line in lines]
+    return "\n".join([*table, ""]).encode()
 
 
 page()

@@ -10,13 +10,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from lowrank import metrics, spectrum, storage
+from lowrank import distortion, metrics, spectrum, storage
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
 from lowrank.decompose import truncated_svd
 from lowrank.svd import SVD, checked_rank
 
 #: The ranks that demonstrations of the truncated SVD usually show.
 CLASSIC_RANKS = (1, 5, 10, 20, 50, 100, 200, 300)
+
+#: About so many ranks' PSNR is measured in the time of one SSIM; progress is shared out by it.
+PSNR_RANKS_PER_SSIM = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +32,10 @@ class Curve:
         1 to r.
     energy, relative_error, psnr : ndarray of float64, shape (r,)
         From the spectrum, before clipping and rounding. PSNR in dB. For YCbCr planes they describe the planes.
-    psnr_measured, ssim : ndarray of float64, shape (r,)
-        Of the picture as shown, clipped and rounded to 8 bits; NaN at ranks that were not measured.
+    psnr_measured : ndarray of float64, shape (r,)
+        Of the picture as shown, clipped and rounded to 8 bits, in dB; NaN throughout where nothing was measured.
+    ssim : ndarray of float64, shape (r,)
+        Of the picture as shown; NaN at ranks where it was not measured.
     stored_numbers, bytes : ndarray of int, shape (r,)
         Of the raw factors, bytes in float32.
     ratio : ndarray of float64, shape (r,)
@@ -49,7 +54,7 @@ class Curve:
 
     @property
     def measured(self) -> NDArray[np.bool_]:
-        """Mask of the ranks at which the shown picture was measured."""
+        """Mask of the ranks at which SSIM was measured; the shown picture's PSNR is known at every rank or at none."""
         return ~np.isnan(self.ssim)
 
     def to_csv(self) -> str:
@@ -97,10 +102,10 @@ def error_curve(
     color : {"gray", "rgb", "ycbcr"}
         The arrangement of planes.
     ranks : iterable of int, optional
-        Where to measure the shown picture's PSNR and SSIM; by default the `CLASSIC_RANKS` and a geometric grid, as far
-        as the table reaches. An empty one measures nothing, which is quick.
+        Where to measure the shown picture's SSIM; by default the `CLASSIC_RANKS` and a geometric grid, as far as the
+        table reaches. Its PSNR is measured at every rank. An empty one measures nothing at all, which is quick.
     progress : callable, optional
-        Called with the share done, 0 to 1, after each measured rank.
+        Called with the share done, 0 to 1, while measuring; what it raises ends the measurement.
 
     Returns
     -------
@@ -129,19 +134,25 @@ def error_curve(
     ranks = measured_ranks(svd.rank) if ranks is None else ranks
     chosen = sorted({checked_rank(rank, svd.rank, lowest=1) for rank in ranks})
     reference = from_planes(planes, color)
-    measured = np.full((2, svd.rank), np.nan)
-    for done, rank in enumerate(chosen, 1):
-        shown = displayed(from_planes(svd.reconstruct(rank), color))
-        measured[:, rank - 1] = metrics.psnr(reference, shown), metrics.ssim(reference, shown)
+    psnr, ssim = np.full((2, svd.rank), np.nan)
+    every = svd.rank / PSNR_RANKS_PER_SSIM
+
+    def report(done: float) -> None:
         if progress is not None:
-            progress(done / len(chosen))
+            progress(done / (every + len(chosen)))
+
+    if chosen:
+        psnr = distortion.measured_psnr(image, svd, color=color, progress=lambda share: report(share * every))
+    for done, rank in enumerate(chosen, 1):
+        ssim[rank - 1] = metrics.ssim(reference, displayed(from_planes(svd.reconstruct(rank), color)))
+        report(every + done)
     return Curve(
         k=k,
         energy=spectrum.energy(svd)[1:],
         relative_error=spectrum.relative_error(svd)[1:],
         psnr=spectrum.psnr(svd)[1:],
-        psnr_measured=measured[0],
-        ssim=measured[1],
+        psnr_measured=psnr,
+        ssim=ssim,
         stored_numbers=np.array([storage.stored_numbers(m, n, i, count) for i in k.tolist()], np.int64),
         ratio=np.array([storage.compression_ratio(m, n, i) for i in k.tolist()]),
         bytes=np.array([storage.stored_bytes(m, n, i, count) for i in k.tolist()], np.int64),

@@ -10,14 +10,16 @@ import io
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from app.ui import encode
-from lowrank import metrics
+from lowrank import distortion, metrics
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
-from lowrank.curves import CLASSIC_RANKS, Curve, error_curve, measured_ranks
+from lowrank.curves import CLASSIC_RANKS, PSNR_RANKS_PER_SSIM, Curve, error_curve, measured_ranks
 from lowrank.decompose import truncated_svd
 from lowrank.image import MAX_PIXELS, read_image, to_png
 from lowrank.ranks import choose_rank
@@ -119,18 +121,41 @@ def spectrum_curve(digest: str, color: Color, _data: bytes) -> Curve:
     return error_curve(pixels(digest, _data), factors(digest, color, _data), color=color, ranks=())
 
 
+#: What `psnr_curve` found. No cache of Streamlit's: progress is drawn on the page while it is computed.
+_psnr: OrderedDict[tuple[str, Color], NDArray[np.float64]] = OrderedDict()
+_psnr_lock = Lock()
+
+
+def psnr_curve(digest: str, color: Color, data: bytes, progress: Callable[[float], object] = lambda _: None) -> Curve:
+    """Tabulate what follows from the spectrum, and the shown picture's PSNR measured at every rank."""
+    curve, key = spectrum_curve(digest, color, data), (digest, color)
+    with _psnr_lock:
+        psnr = _psnr.get(key)
+    if psnr is None:
+        svd = factors(digest, color, data)
+        psnr = distortion.measured_psnr(pixels(digest, data), svd, color=color, progress=progress)
+        psnr.flags.writeable = False
+    with _psnr_lock:
+        _psnr[key] = psnr
+        _psnr.move_to_end(key)
+        while len(_psnr) > 64:
+            _psnr.popitem(last=False)
+    return replace(curve, psnr_measured=psnr)
+
+
 def measured_curve(
     digest: str, color: Color, data: bytes, progress: Callable[[float], object] = lambda _: None
 ) -> Curve:
-    """Tabulate everything, PSNR and SSIM measured at chosen ranks: a second or more, each rank remembered."""
-    curve = spectrum_curve(digest, color, data)
-    psnr, ssim = curve.psnr_measured.copy(), curve.ssim.copy()
-    ranks = measured_ranks(len(curve.k))
+    """Tabulate everything, SSIM at chosen ranks too: a second or more, each rank remembered."""
+    ranks = measured_ranks(factors(digest, color, data).rank)
+    first = ranks[-1] / PSNR_RANKS_PER_SSIM if ranks else 0.0
+    whole = first + len(ranks)
+    curve = psnr_curve(digest, color, data, lambda share: progress(share * first / whole))
+    ssim = curve.ssim.copy()
     for done, k in enumerate(ranks, 1):
-        found = measured(digest, color, k, data)
-        psnr[k - 1], ssim[k - 1] = found.psnr, found.ssim
-        progress(done / len(ranks))
-    return replace(curve, psnr_measured=psnr, ssim=ssim)
+        ssim[k - 1] = measured(digest, color, k, data).ssim
+        progress((first + done) / whole)
+    return replace(curve, ssim=ssim)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

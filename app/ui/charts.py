@@ -52,6 +52,7 @@ def figure(
     for i, one in enumerate(series):
         color, dash = color_of(i), _DASHES[i % len(_DASHES)]
         for part, (x, y, mode) in _traces(one, measure).items():
+            pale = part == text.MEASURED and mode == "lines"  # broad: it mostly runs along the thin one of the spectrum
             chart.add_scatter(
                 x=x,
                 y=y,
@@ -59,7 +60,8 @@ def figure(
                 name=_name(one.name) if len(series) > 1 else part,
                 legendgroup=str(i),
                 showlegend=len(series) > 1 or len(_traces(one, measure)) > 1,
-                line={"color": color, "width": 2, "dash": dash if mode == "lines" else "solid"},
+                line={"color": color, "width": 7 if pale else 2, "dash": dash if mode == "lines" else "solid"},
+                opacity=0.4 if pale else 1,
                 marker={"color": color, "size": 7},
                 hovertemplate=f"%{{y:{_DIGITS[measure]}}}",
             )
@@ -129,9 +131,9 @@ def _traces(one: Series, measure: str) -> dict[str, _Trace]:
         return {text.MEASURED: (curve.k[at], curve.ssim[at], "lines+markers")}
     values = getattr(curve, measure)
     traces: dict[str, _Trace] = {text.FROM_SPECTRUM: (curve.k, np.where(np.isinf(values), np.nan, values), "lines")}
-    if measure == "psnr" and at.any():
-        measured = curve.psnr_measured[at]
-        traces[text.MEASURED] = (curve.k[at], np.where(np.isinf(measured), np.nan, measured), "markers")
+    measured = curve.psnr_measured
+    if measure == "psnr" and not np.isnan(measured).all():
+        traces[text.MEASURED] = (curve.k, np.where(np.isinf(measured), np.nan, measured), "lines")
     return traces
 
 

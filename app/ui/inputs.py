@@ -111,11 +111,10 @@ def chart_choice(page: str) -> tuple[str, bool, bool]:
 
 def curve(picture: Picture, color: Color, measure: str) -> Curve:
     """Return a picture's curve, with what is measured on pixels where the measure needs it; shows progress."""
-    if measure not in ("psnr", "ssim"):
+    table = {"psnr": cached.psnr_curve, "ssim": cached.measured_curve}.get(measure)
+    if table is None:
         return cached.spectrum_curve(picture.digest, color, picture.data)
     bar = st.empty()
-    measured = cached.measured_curve(
-        picture.digest, color, picture.data, lambda share: bar.progress(share, text.MEASURING)
-    )
+    curve = table(picture.digest, color, picture.data, lambda share: bar.progress(min(share, 1.0), text.MEASURING))
     bar.empty()
-    return measured
+    return curve

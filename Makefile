@@ -1,0 +1,87 @@
+# The commands of this project; plain `make` lists them. They need make and Python 3.11 or newer, nothing else:
+# everything is installed into .venv, once, and again only when what is to be installed has changed.
+
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help run test check bench picture pins clean
+.DEFAULT_GOAL = help
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/.app  ## open the app in the browser (PORT=8600 for another port, ADDRESS=0.0.0.0 for the whole network)
+	$(BIN)/python -m streamlit run app/main.py --server.showEmailPrompt false \
+		--server.address $(or $(ADDRESS),localhost) $(if $(PORT),--server.port $(PORT))
+
+test: $(VENV)/.test chromium  ## run every test, in a real browser too (installs Debian's chromium where it is missing)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of the core
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -m "not browser" --ignore=tests/views
+
+bench: $(VENV)/.app  ## time the decomposition against NumPy's
+	$(BIN)/python benchmarks/speed.py
+
+picture: $(VENV)/.test chromium  ## make the picture of the app in the README anew
+	$(BIN)/python docs/screenshot.py
+
+# -- what the commands need ------------------------------------------------------------------------------------------
+
+$(VENV)/.python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer (on Debian:" \
+		"apt-get install python3 python3-venv), or name the one to use: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is" \
+		"`$(PYTHON) --version 2>&1`, and 3.11 or newer is needed. Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments." \
+		"On Debian: apt-get install $(notdir $(PYTHON))-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.python requirements.txt pyproject.toml
+	@echo "Installing into $(VENV); the first time takes a minute or two."
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python requirements.txt tests/requirements.txt pyproject.toml
+	@echo "Installing into $(VENV); the first time takes a minute or two."
+	$(INSTALL) -r tests/requirements.txt
+	@touch $(VENV)/.app $@
+
+# The real browser of the tests is the system's, or the one that CHROMIUM names. Where there is none, root and a sudo
+# that asks for nothing install Debian's; anyone else is told what to do.
+APT = apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium
+
+.PHONY: chromium
+chromium:
+	@if { [ "$$CHROMIUM" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; \
+	then :; \
+	elif ! command -v apt-get >/dev/null; then \
+		echo "The tests need Chromium, and it is missing. Install Chromium or Google Chrome." >&2; exit 1; \
+	elif [ "`id -u`" = 0 ]; then $(APT); \
+	elif sudo -n true 2>/dev/null; then sudo -n sh -c '$(APT)'; \
+	else echo "The tests need Chromium, and it is missing. Install it with: sudo apt-get install chromium" >&2; exit 1; fi
+
+# -- housekeeping -----------------------------------------------------------------------------------------------------
+
+COMPILE = uv pip compile --universal --python-version 3.11 --fork-strategy fewest --annotation-style line \
+	$(if $(UPGRADE),--upgrade)
+
+pins:  ## pin the requirements to match pyproject.toml (needs uv; UPGRADE=1 takes the newest of everything)
+	$(COMPILE) --extra app pyproject.toml -o requirements.txt >/dev/null
+	$(COMPILE) --extra app --extra test -c requirements.txt pyproject.toml -o tests/requirements.txt >/dev/null
+	awk 'NR == FNR { pinned[$$1]; next } /^#/ || !($$1 in pinned)' requirements.txt tests/requirements.txt >$@.part
+	{ cat $@.part; echo "-r ../requirements.txt"; } >tests/requirements.txt
+	rm $@.part
+	echo "-e ." >>requirements.txt
+	sed -i '2a # `make pins` runs it, and does the rest.' requirements.txt tests/requirements.txt
+
+clean:  ## remove .venv and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
+	find . -name __pycache__ -type d -prune -exec rm -r {} +

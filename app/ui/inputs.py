@@ -20,9 +20,9 @@ def gallery(chosen: Picture) -> None:
             with st.container(width=96, gap="xsmall"):
                 st.image(cached.thumbnail(picture.digest, picture.data), width="stretch", alt=picture.alt)
                 st.button(
-                    picture.label,
+                    picture.short_label,
                     key=f"pick_{picture.id}",
-                    help=picture.teaches,
+                    help=picture.teaches if picture.is_sample else picture.label,
                     type="primary" if picture.id == chosen.id else "tertiary",
                     on_click=state.change,
                     kwargs={"picture": picture.id},

@@ -32,6 +32,11 @@ class Picture:
     is_sample: bool
 
     @property
+    def short_label(self) -> str:
+        """The beginning of the title, for Markdown in a narrow place."""
+        return self.title if self.is_sample else text.literal(text.short(self.title))
+
+    @property
     def label(self) -> str:
         """Title for Markdown: a user's file name is never interpreted."""
         return self.title if self.is_sample else text.literal(self.title)

@@ -167,10 +167,10 @@ def percent(share: float) -> str:
 
 def decimals(value: float) -> str:
     """SSIM and the like: three digits, or as many as tell it from 1."""
-    digits = 3
-    while digits < 6 and value < 1 and round(value, digits) == 1:
-        digits += 1
-    return f"{value:.{digits}f}"
+    for digits in range(3, 6):
+        if value == 1 or round(value, digits) < 1:
+            return f"{value:.{digits}f}"
+    return "1.000"
 
 
 def count(number: int) -> str:
@@ -198,6 +198,11 @@ def target(unit: str, value: float | None) -> str:
     if value is None:
         return ""
     return size(round(value)) if unit == "bytes" else f"{value:g} {unit}".strip()
+
+
+def short(title: str, most: int = 12) -> str:
+    """A title for a narrow place."""
+    return title if len(title) <= most else f"{title[: most - 1]}…"
 
 
 def literal(name: str) -> str:

@@ -119,6 +119,8 @@ def _wide(u: Array, v: Array, s: Array) -> int:
 
 def _blocks(u: Array, v: Array, s: Array, dtype: type[np.signedinteger]) -> bytes:
     ranks = len(s)
+    if not ranks:
+        return b""
     u_step, v_step = _steps(u, dtype), _steps(v, dtype)
     parts = [
         (s[..., None] * u_step * v_step).astype("<f4").reshape(ranks, -1),

@@ -167,7 +167,7 @@ def percent(share: float) -> str:
 
 def decimals(value: float) -> str:
     """SSIM and the like: three digits, or as many as tell it from 1."""
-    for digits in range(3, 6):
+    for digits in range(3, 7):
         if value == 1 or round(value, digits) < 1:
             return f"{value:.{digits}f}"
     return "1.000"

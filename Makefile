@@ -13,7 +13,7 @@ help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.app  ## open the app in the browser (PORT=8600 for another port, ADDRESS=0.0.0.0 for the whole network)
-	$(BIN)/python -m streamlit run app/main.py --server.showEmailPrompt false \
+	$(BIN)/python -m streamlit run app/main.py \
 		--server.address $(or $(ADDRESS),localhost) $(if $(PORT),--server.port $(PORT))
 
 test: $(VENV)/.test chromium  ## run every test, in a real browser too (installs Debian's chromium where it is missing)

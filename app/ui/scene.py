@@ -24,10 +24,8 @@ _PIXELS = {"stage": 1280 * 960, "strip": 480 * 480, "full": None}
 _FACTORS_TYPE = "application/zip"
 
 
-def pane(
-    picture: Picture, color: Color, *, size: Size = "stage", zoomed: bool = False, line: str | None = None
-) -> dict[str, Any]:
-    """Describe one picture to the viewer; `zoomed` adds the full-size factors, `line` is its curve's colour.
+def pane(picture: Picture, color: Color, *, size: Size = "stage", zoomed: bool = False) -> dict[str, Any]:
+    """Describe one picture to the viewer; `zoomed` adds the full-size factors.
 
     The preview stands in for the factors until those are there.
     """
@@ -38,7 +36,7 @@ def pane(
     return {
         "picture": f"{picture.digest}-{color}-{size}",
         "title": picture.title,
-        "line": line,
+        "line": None,
         "alt": picture.alt,
         "rank": len(curve.k),
         "height": height,

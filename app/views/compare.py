@@ -34,8 +34,8 @@ def page() -> None:
     )
     st.caption(text.COMPARE_HINT)
     k = min(view.rank, max(one.svd.rank for one in series))
-    strip(chosen, k)
-    table(chosen, k)
+    strip(chosen, titles)
+    table(chosen, titles, k)
     st.download_button(
         text.COMPARE_DOWNLOAD,
         partial(all_curves, [(text.file_stem(titles[p.id]), p, inputs.color_of(p)) for p in chosen]),
@@ -80,21 +80,22 @@ def one_series(picture: Picture, title: str, measure: str) -> Series:
     return Series(title, inputs.curve(picture, color, measure), svd)
 
 
-def strip(chosen: list[Picture], k: int) -> None:
+def strip(chosen: list[Picture], titles: dict[str, str]) -> None:
     """Show the pictures beside each other at one common rank, moving together."""
     viewer(
         [
-            scene.pane(picture, inputs.color_of(picture), size="strip", line=charts.color_of(i))
+            scene.pane(picture, inputs.color_of(picture), size="strip")
+            | {"title": titles[picture.id], "line": charts.color_of(i)}
             for i, picture in enumerate(chosen)
         ],
         key="strip",
-        rank=k,
+        rank=state.view().rank,
         turn=state.view().turn,
         on_rank=lambda rank: state.change(rank=rank),
     )
 
 
-def table(chosen: list[Picture], k: int) -> None:
+def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
     """Show every picture's numbers at the common rank."""
     rows = []
     for picture in chosen:
@@ -103,7 +104,7 @@ def table(chosen: list[Picture], k: int) -> None:
         m, n = cached.pixels(picture.digest, picture.data).shape[:2]
         rows.append(
             {
-                "picture": picture.title,
+                "picture": titles[picture.id],
                 "size": f"{n} × {m}",
                 "rank": own,
                 "psnr": min(curve.psnr[own - 1], text.MOST_DECIBELS),

@@ -58,7 +58,7 @@ def live_picture(picture: Picture, color: Color) -> bool:
     viewer(
         [pane],
         key="viewer",
-        rank=k,
+        rank=state.view().rank,
         turn=state.view().turn,
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,

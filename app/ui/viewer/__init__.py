@@ -95,7 +95,7 @@ def viewer(
     rgb = np.rint(difference_colors(levels) * 255).astype(np.uint32)
     data = {
         "panes": list(panes),
-        "rank": min(rank, highest),
+        "rank": rank,
         "turn": turn,
         "highest": highest,
         "stops": [k for k in CLASSIC_RANKS if k <= highest],

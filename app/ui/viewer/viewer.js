@@ -16,7 +16,7 @@ class Viewer {
     this.beside = this.held = false;
     this.split = 0.5;
     this.view = { zoom: 1, x: 0.5, y: 0.5 };
-    this.rank = 1;
+    this.rank = this.wanted = 1;
     this.connect();
   }
 
@@ -33,9 +33,9 @@ class Viewer {
     this.label();
     if (this.turn !== data.turn) {
       this.turn = data.turn;
-      this.rank = this.told = data.rank;
+      this.wanted = this.told = data.rank;
     }
-    this.rank = Math.min(this.rank, data.highest);
+    this.rank = Math.min(this.wanted, data.highest); // a small picture does not make a larger one forget
     this.panes.forEach((pane, i) => pane.update(data.panes[i]));
     this.drawTrack();
     this.place();
@@ -44,9 +44,9 @@ class Viewer {
 
   /** Names, ranges, stops and marks: what changes with the picture, not with the rank. */
   label() {
-    const { words, highest, stops, marks, panes, numbers } = this.data;
-    const single = panes.length === 1;
-    this.find('viewer').classList.toggle('several', !single);
+    const { words, highest, stops, marks, numbers } = this.data;
+    this.single = 'psnr' in numbers; // one picture with its numbers beside it, or a row of pictures with captions
+    this.find('viewer').classList.toggle('several', !this.single);
     this.find('name').textContent = words.rank;
     const name = (part, text) => {
       this.find(part).setAttribute('aria-label', text);
@@ -81,7 +81,7 @@ class Viewer {
       mark.classList.toggle('leftward', rank > highest * 0.7);
       mark.classList.toggle('high', high);
     });
-    fill(this.find('numbers'), single ? Object.entries(numbers) : [], 'div', (row, [key, { label, help }]) => {
+    fill(this.find('numbers'), Object.entries(numbers), 'div', (row, [key, { label, help }]) => {
       const term = row.querySelector('dt') || row.appendChild(document.createElement('dt'));
       const value = row.querySelector('dd') || row.appendChild(document.createElement('dd'));
       term.textContent = label;
@@ -101,7 +101,7 @@ class Viewer {
   go(rank, tell = false, began = 0) {
     const k = Math.min(Math.max(Math.round(rank), 1), this.data.highest);
     if (!Number.isFinite(k)) return;
-    this.rank = k;
+    this.rank = this.wanted = k;
     if (began && globalThis.lowrankLatency) this.began ??= began; // a benchmark listens
     this.redraw(true);
     clearTimeout(this.telling);
@@ -161,9 +161,9 @@ class Viewer {
       const own = Math.min(k, rank);
       const at = words.at.replace('{rank}', own);
       pane.canvas.setAttribute('aria-label', `${this.mode === 'picture' ? at : `${words.modes[this.mode]}, ${at}`}. ${alt}`);
-      if (panes.length > 1) pane.caption.textContent = `${title} · ${at} · ${readout.psnr[own - 1]}`;
+      if (!this.single) pane.caption.textContent = `${title} · ${at} · ${readout.psnr[own - 1]}`;
     }
-    if (panes.length > 1) return;
+    if (!this.single) return;
     const { readout, ssim, rank, breakEven } = panes[0];
     for (const cell of this.find('numbers').querySelectorAll('dd')) {
       const key = cell.dataset.number;
@@ -200,7 +200,7 @@ class Viewer {
       context.strokeStyle = own || color;
       context.lineWidth = 1.5;
       context.stroke(line);
-      if (this.data.panes.length > 1) return;
+      if (!this.single) return;
       const area = new Path2D(line);
       area.lineTo((this.position(curve.length) / 100) * width, height);
       area.lineTo((this.position(1) / 100) * width, height);

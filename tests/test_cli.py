@@ -251,7 +251,7 @@ def test_a_rule_without_an_answer(run, tmp_path):
     assert "break-even      -                 -     -           -        -      -" in out
     code, out, err = run("ranks", dot, "--psnr", 30, "--break-even")  # asked for: an error
     assert (code, out) == (2, "")
-    assert complaint(err).startswith("--break-even: Even rank 1 takes more")
+    assert complaint(err).startswith("--break-even: Even rank 1 stores more")
 
 
 # reconstruct

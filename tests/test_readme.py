@@ -119,4 +119,4 @@ def test_what_is_said_of_jpeg():
 
 
 def test_the_limit_on_pixels():
-    assert f"of {MAX_PIXELS // 10**6} megapixels, the\n  limit" in README
+    assert f"limit is {MAX_PIXELS // 10**6} megapixels" in README

@@ -81,7 +81,6 @@ def test_two_uploads_of_one_name_stay_two(app):
     for i, h in enumerate(sizes):
         app.drop(("image.png", "image/png", pictures.noise(i, h, 90)))
         expect(app.captions_element).to_have_count(i + 1)
-        # FAILS: the viewer stays at 40, the first one's highest rank, while the table is at 50 as before
         app.settled()
     app.rank_by_keys("End")  # the highest of both ranks
     assert app.rank == 70

@@ -25,9 +25,9 @@ from lowrank.svd import SVD
 #: Longest side of a fitted view, in pixels.
 FIT_SIDE = 1600
 
-# Rounding errors of many layers add up like a Gaussian's; this variance (grey levels squared) keeps 4.5 standard
+# Rounding errors of many layers add up like a Gaussian's; this variance (grey levels squared) keeps 4.4 standard
 # deviations under one level at the worst pixel, and two pictures less than a level apart round at most one apart.
-_VARIANCE = (1 / 4.5) ** 2
+_VARIANCE = (1 / 4.4) ** 2
 
 
 @dataclass(frozen=True)

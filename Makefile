@@ -6,11 +6,11 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test check bench picture pins clean
+.PHONY: help run test check bench bench-speed bench-distortion bench-latency picture pins clean
 .DEFAULT_GOAL = help
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.app  ## open the app in the browser (PORT=8600 for another port, ADDRESS=0.0.0.0 for the whole network)
 	$(BIN)/python -m streamlit run app/main.py \
@@ -26,8 +26,16 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -m "not browser" --ignore=tests/views
 
-bench: $(VENV)/.app  ## time the decomposition against NumPy's
-	$(BIN)/python benchmarks/speed.py
+bench: bench-speed bench-distortion bench-latency  ## every benchmark; each prints ratios against named peers
+
+bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
+	$(BIN)/python benchmarks/speed.py $(BENCH)
+
+bench-distortion: $(VENV)/.test  ## time the measured error at every rank against the direct way
+	$(BIN)/python benchmarks/distortion.py
+
+bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser against the native slider
+	$(BIN)/python benchmarks/latency.py
 
 picture: $(VENV)/.test chromium  ## make the picture of the app in the README anew
 	$(BIN)/python docs/screenshot.py

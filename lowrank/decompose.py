@@ -26,9 +26,9 @@ def _exact(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
 
 
 def _gram(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
-    svd = gram_svd(a, k, seed=seed, progress=progress) if k else None
-    resolved = svd is not None and svd.s[-1] > RESOLVED * svd.s[0]
-    return svd if svd is not None and resolved else _exact(a, k, tol, seed, progress)
+    svd = gram_svd(a, k, seed=seed, progress=progress) if k else _exact(a, k, tol, seed, progress)
+    resolved = a.dtype == np.float32 or k == 0 or svd.s[-1] > RESOLVED * svd.s[0]
+    return svd if resolved else _exact(a, k, tol, seed, progress)
 
 
 def _krylov(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
@@ -51,8 +51,8 @@ def _sketched(a: Array, k: int, tol: float, seed: int, progress: Progress, *, kr
 #: Every method by name.
 METHODS: dict[str, Method] = {"exact": _exact, "gram": _gram, "krylov": _krylov, "subspace": _subspace}
 
-#: The Gram matrix in float64 is trusted down to this share of the largest singular value.
-RESOLVED = 1e-5
+#: In float64 the Gram matrix is trusted down to this share of the largest singular value; in float32 always.
+RESOLVED = 1e-4
 
 
 def _best_exact(a: Array, k: int) -> Method:

@@ -42,6 +42,8 @@ LARGEST_SHARE = 0.7
 #: A new direction that holds less than this many times the mean energy of those left shows a flat spectrum. Noise
 #: gives 2, photographs 4 and more as long as the range is smaller than the rank.
 STEEPNESS = 3.0
+#: Of the gains from block to block, what the estimate reckons with at least; by whether all blocks are kept.
+LEAST_RATE = {True: 0.05, False: 0.5}
 #: Random share of the weights in the first block.
 SPREAD = 0.25
 #: Random directions that are searched for what the range misses.
@@ -133,8 +135,9 @@ def find_range(
     width = min(BLOCK if krylov else k + OVERSAMPLING, m)
     room = int(LARGEST_SHARE * m)
     Q, B, gram = np.empty((m, room), a.dtype), np.empty((n, room), a.dtype), np.zeros((room, room))
-    floor = 8 * float(np.finfo(a.dtype).eps) * total**0.5  # anything shorter is rounding
-    Y, kept, ritz, share = column_bands(a, width, rng), 0, _RitzSums(k, total, tol), 0.0
+    resolution = 8 * float(np.finfo(a.dtype).eps)
+    floor = resolution * total**0.5  # anything shorter is rounding
+    Y, kept, ritz, share = column_bands(a, width, rng), 0, _RitzSums(k, total, tol, floor, LEAST_RATE[krylov]), 0.0
     while True:
         Y = _new_directions(Y, Q[:, :kept], floor, width, rng)
         size = kept + Y.shape[1]
@@ -146,9 +149,8 @@ def find_range(
         gram[kept:size, :kept] = gram[:kept, kept:size].T
         share = max(share, min(0.95, size / max(1.8 * k, size + ritz.blocks_left * width)))
         progress(share)
-        energy = float(np.trace(gram[kept:size, kept:size])) / (size - kept)
-        unseen = max(total - float(np.trace(gram[:size, :size])), 0.0) / (m - size)
-        if krylov and kept and size <= k and energy < STEEPNESS * unseen:
+        new, unseen = float(np.trace(gram[kept:size, kept:size])), total - float(np.trace(gram[:size, :size]))
+        if kept and size <= k and new / (size - kept) < STEEPNESS * unseen / (m - size) and unseen > resolution * total:
             raise RangeTooLargeError
         missed = Y[:, :0]
         if size >= 1.2 * k and ritz.settled(gram[:size, :size]):
@@ -156,22 +158,23 @@ def find_range(
             missed = _missed_directions(a, Q[:, :size], float(values[k - 1]), floor, rng)
             if not missed.size:
                 return Range(Q[:, :size], B[:, :size], values, vectors, ritz.excess)
-            ritz = _RitzSums(k, total, tol)
+            ritz = _RitzSums(k, total, tol, floor, LEAST_RATE[krylov])
         Y = a @ (Z @ _inverse_root(gram[kept:size, kept:size], 0.0).astype(a.dtype))
-        Y = np.hstack([missed * total**0.5, Y])[:, :width]
+        if missed.size:  # a Krylov range goes on from them, and from random columns with them
+            Y = np.hstack([missed * total**0.5, Y])[:, : missed.shape[1] if krylov else width]
         kept = size if krylov else 0
 
 
 class _RitzSums:
     """Tells from the sums of the k largest Ritz values, block after block, how far from the optimum they are.
 
-    Each block adds less than the one before, and the share `rate` falls from block to block. So what is still missing
-    is less than the geometric series ``gain * (rate + rate^2 + ...)``. Measured on photographs: 1.4 to 6 times the
-    truth.
+    A Krylov block adds less than the one before, and the share `rate` falls from block to block. So what is missing is
+    less than the rest of the geometric series, ``gain * (rate + rate^2 + ...)``: 1.2 to 4 times the truth, measured on
+    photographs. Subspace iteration gains fast at first and slowly in the end: `least_rate` bounds the rate from below.
     """
 
-    def __init__(self, k: int, total: float, tol: float) -> None:
-        self.k, self.total, self.tol = k, total, tol
+    def __init__(self, k: int, total: float, tol: float, floor: float, least_rate: float) -> None:
+        self.k, self.total, self.tol, self.floor, self.least_rate = k, total, tol, floor, least_rate
         self.sums: list[float] = []
         self.excess, self.rate = np.inf, 0.25
         self._decomposed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
@@ -184,13 +187,14 @@ class _RitzSums:
         self.sums.append(float(values[: self.k].sum()))
         if len(self.sums) < 2:
             return False
-        *_, before, now = self.sums
-        gain = max(now - before, 0.0)
+        gain = self.sums[-1] - self.sums[-2]
+        if gain <= 1e-13 * self.total:  # rounding
+            gain = 0.0
         if len(self.sums) > 2:
-            earlier = before - self.sums[-3]
-            self.rate = min(gain / earlier, 0.99) if gain > 0 and earlier > 0 else 0.0
-        left = max(self.total - now, float(values[self.k :].sum()), np.finfo(float).tiny)
-        self.excess = gain * self.rate / (1 - self.rate) / (2 * left)
+            earlier = self.sums[-2] - self.sums[-3]
+            self.rate = min(max(gain / earlier if earlier > 0 else 0.0, self.least_rate), 0.99)
+        left = max(self.total - self.sums[-1], float(values[self.k :].sum()), self.floor**2)
+        self.excess = gain * self.rate / (1 - self.rate) / (2 * left) if gain else 0.0
         return len(self.sums) > 2 and self.excess <= self.tol
 
     def decomposed(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -237,9 +241,9 @@ def _new_directions(Y: Array, Q: Array, floor: float, width: int, rng: np.random
 def _orthonormal(Y: Array, Q: Array, floor: float) -> Array:
     """Orthonormalize what Q leaves of Y: block Gram-Schmidt and Cholesky QR, twice (once is not enough in float32).
 
-    Directions shorter than `floor` are dropped.
+    Directions shorter than `floor` are dropped, and those that shrink again the second time: they are rounding.
     """
-    for shortest in (floor, 0.0):
+    for shortest in (floor, 0.1):
         Y = Y - Q @ (Q.T @ Y)
         Y = Y @ _inverse_root(_gram(Y), shortest).astype(Y.dtype)
     return Y
@@ -349,6 +353,8 @@ def _factors(a: Array, U: Array, V: Array, total: float, least: float, rng: np.r
     r = int((s > 8 * np.finfo(a.dtype).eps * total**0.5).sum())
     s[r:] = 0.0
     V[:, :r] /= s[:r].astype(a.dtype)
+    if r and s[r - 1] < 1e-3 * s[0]:  # the small ones caught rounding of the large ones
+        V[:, :r] = V[:, :r] @ _inverse_root(_gram(V[:, :r]), 0.0).astype(a.dtype)
     if r < len(s):  # beyond the rank of the matrix any orthonormal vectors will do
         V[:, r:] = _orthonormal(_gaussian(rng, len(V), len(s) - r, a.dtype), V[:, :r], 0.0)
     rest = max(total - float(np.square(s).sum()), least, 0.0)

@@ -26,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 SIZE = {"width": 1400, "height": 1130}
-VIEW = "/?picture=portrait&rank=50&color=gray"
+VIEW = "/?color=rgb"
 PATIENCE = 60  # seconds
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -58,6 +58,7 @@ def running_app() -> Iterator[str]:
 
 def settle(page: Page) -> None:
     """Wait until the script has run, the pictures and the chart are drawn, and two looks in a row are the same."""
+    page.wait_for_selector(".stage[data-ready]", timeout=1000 * PATIENCE)
     page.wait_for_selector("[data-testid=stPlotlyChart] .main-svg", timeout=1000 * PATIENCE)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1000 * PATIENCE)
     before, deadline = b"", time.monotonic() + PATIENCE

@@ -1,4 +1,4 @@
-"""The viewer's two loops in WebAssembly: the committed bytes are those of the readable source, and compute as NumPy does.
+"""The viewer's two loops in WebAssembly: the committed bytes are the readable source's, and compute as NumPy does.
 
 wasmtime assembles and runs them; no browser. The same loops in JavaScript are read back from a canvas in browser/.
 """

@@ -7,8 +7,8 @@ and how many times as long each takes as `truncated_svd`. Ratios carry over to o
 the largest over ranks 1 to 300 of ``||A - A_k|| / optimum - 1``, in float64, from the factors as returned; the optimum
 comes from all eigenvalues of the Gram matrix in float64. The second table is the same with
 ``OPENBLAS_THREAD_TIMEOUT=20``: scikit-learn alternates NumPy's and SciPy's BLAS, whose idle threads spin and hold up
-each other's; the variable ends the spinning. The third is on one thread, in processor time: the one to trust on a
-busy machine.
+each other's; the variable ends the spinning. The third is on one thread, in processor time: the one
+to trust on a busy machine.
 
 Pictures: the large ones that no package brings are made from real ones (scikit-image's and scikit-learn's, or those in
 ``--images``, which are taken as they are where they are large enough). Plain enlarging would make them of low rank. So
@@ -157,7 +157,7 @@ def product_rate(a: np.ndarray) -> float:
 
 
 def seconds(call: Callable[[], object]) -> tuple[float, object]:
-    """How long one call takes, and what it returns; on one thread in processor time, which other work leaves alone."""
+    """How long one call takes, and what it returns. On one thread: of the processor's time."""
     clock = time.process_time if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else time.perf_counter
     start = clock()
     result = call()

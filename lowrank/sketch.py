@@ -113,11 +113,10 @@ def sketched_svd(
     """
     if a.shape[0] > a.shape[1]:  # the basis lies on the shorter side
         return _transposed(sketched_svd(a.T, k, tol=tol, seed=seed, krylov=krylov, progress=progress))
-    scaled, exponent = _scaled(a)
+    scaled, exponent, total = _scaled(a)
     if exponent:
         svd = sketched_svd(scaled, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
         return _with_exponent(svd, exponent)
-    total = float(squared_norm(a))
     if not a.flags.forc:
         a = np.ascontiguousarray(a)  # BLAS would copy any other order at every product
     rng = np.random.default_rng(seed)
@@ -312,7 +311,7 @@ def gram_svd(a: Array, k: int, *, seed: int = 0, progress: Progress = lambda sha
     """
     if a.shape[0] > a.shape[1]:
         return _transposed(gram_svd(a.T, k, seed=seed, progress=progress))
-    scaled, exponent = _scaled(a)
+    scaled, exponent, total = _scaled(a)
     if exponent:
         return _with_exponent(gram_svd(scaled, k, seed=seed, progress=progress), exponent)
     m, n = a.shape
@@ -324,7 +323,7 @@ def gram_svd(a: Array, k: int, *, seed: int = 0, progress: Progress = lambda sha
     values, vectors = np.linalg.eigh(gram)
     progress(0.9)
     U = np.ascontiguousarray(vectors[:, : -k - 1 : -1]).astype(a.dtype)
-    return _factors(a, U, a.T @ U, float(np.trace(gram)), float(values[:-k].sum()), np.random.default_rng(seed))
+    return _factors(a, U, a.T @ U, total, float(values[:-k].sum()), np.random.default_rng(seed))
 
 
 def project(a: Array, found: Range, k: int, total: float, rng: np.random.Generator) -> SVD:
@@ -367,11 +366,11 @@ def _transposed(svd: SVD) -> SVD:
     return SVD(U, svd.s, Vt, svd.total, svd.rest, svd.excess)
 
 
-def _scaled(a: Array) -> tuple[Array, int]:
-    """Return (a / 2**exponent, exponent), exponent 0 unless squares would underflow or overflow."""
+def _scaled(a: Array) -> tuple[Array, int, float]:
+    """Return a / 2**exponent, the exponent, 0 unless squares would underflow or overflow, and ``||a||_F^2``."""
     total = float(squared_norm(a))
     exponent = round(np.log2(total) / 2) if total > 0 else 0
-    return (np.ldexp(a, -exponent), exponent) if abs(exponent) > 30 else (a, 0)
+    return (np.ldexp(a, -exponent), exponent, total) if abs(exponent) > 30 else (a, 0, total)
 
 
 def _with_exponent(svd: SVD, exponent: int) -> SVD:

@@ -111,6 +111,6 @@ def viewer(
     _component(
         key=key,
         data=data,
-        on_rank_change=lambda: on_rank(int(st.session_state[key].rank)),
+        on_rank_change=lambda: on_rank(int(st.session_state[key].rank[0])),
         on_wanted_change=on_zoom,
     )

@@ -111,12 +111,12 @@ class Viewer {
   tell() {
     if (this.rank === this.told) return;
     this.told = this.rank;
-    this.trigger('rank', this.rank);
+    this.setState('rank', [this.rank, Date.now()]); // the time makes each release a change
   }
 
   ask(what) {
     const asked = what + this.data.panes[0].picture;
-    if (this.asked !== asked) this.trigger('wanted', (this.asked = asked));
+    if (this.asked !== asked) this.setState('wanted', (this.asked = asked));
   }
 
   /** Draw at once if nothing was drawn in this frame yet, or else in the next one. */
@@ -365,13 +365,13 @@ function fill(parent, items, tag, set) {
 
 const viewers = new WeakMap();
 
-export default function mount({ parentElement, data, setTriggerValue }) {
+export default function mount({ parentElement, data, setStateValue }) {
   let viewer = viewers.get(parentElement);
   if (!viewer) {
     viewer = new Viewer(parentElement);
     viewers.set(parentElement, viewer);
   }
-  viewer.trigger = setTriggerValue;
+  viewer.setState = setStateValue;
   viewer.update(data);
   return () => {
     viewer.dispose();

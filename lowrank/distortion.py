@@ -7,15 +7,20 @@ over memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+from itertools import islice, product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowrank.color import Array, Color, from_planes, to_planes
 from lowrank.svd import SVD
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 #: Pixels of a tile, at most: few enough for the caches and for BLAS to start no threads, enough to hide Python.
 _TILE = 65536
@@ -92,7 +97,7 @@ def measured_psnr(
     squared = np.zeros(svd.rank)
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for done, of_tile in enumerate(pool.map(measure, tiles), 1):  # in the order of tiles, whoever is first
+            for done, of_tile in enumerate(_in_order(pool, measure, tiles, 2 * threads), 1):
                 squared += of_tile
                 if progress is not None:
                     progress(done / len(tiles))
@@ -102,6 +107,17 @@ def measured_psnr(
     with np.errstate(divide="ignore"):
         psnr: NDArray[np.float64] = -10 * np.log10(squared / reference.size)
     return psnr
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
+) -> Iterator[_Result]:
+    """Yield the results in the order of the items, `ahead` of them begun at most: who stops early wastes no more."""
+    remaining = iter(items)
+    begun = deque(pool.submit(work, item) for item in islice(remaining, ahead))
+    while begun:
+        yield begun.popleft().result()
+        begun.extend(pool.submit(work, item) for item in islice(remaining, 1))
 
 
 def _squared_errors(reference: Array, left: Array, right: Array) -> NDArray[np.float64]:

@@ -189,7 +189,7 @@ def test_what_progress_raises_ends_the_measurement(threads, monkeypatch):
     running = threading.active_count()
     with pytest.raises(InterruptedError):
         measured_psnr(picture, svd, progress=stop, threads=threads)
-    assert len(measured) < 100  # of more than a thousand
+    assert len(measured) <= 2 * threads  # of more than a thousand: those begun when the first was done
     assert threading.active_count() == running
 
 

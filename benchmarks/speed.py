@@ -218,10 +218,7 @@ def main() -> None:
     if args.one_table:
         table(sizes, args.images, args.quick, args.runs)
         return
-    for title, extra in (
-        ("default environment", {}),
-        ("OPENBLAS_THREAD_TIMEOUT=20", {"OPENBLAS_THREAD_TIMEOUT": "20"}),
-    ):
+    for title, extra in TABLES.items():
         print(f"\n== {title} ==", flush=True)
         subprocess.run([sys.executable, __file__, *sys.argv[1:], "--one-table"], env=os.environ | extra, check=True)
 

@@ -61,7 +61,7 @@ PREVIEW = "Preview. The full decomposition is on its way."
 NUMBERS = {
     "psnr": (
         "PSNR",
-        "Peak signal-to-noise ratio of the picture shown, clipped and rounded to 8 bits. Higher is closer.",
+        "Peak signal-to-noise ratio, from the singular values: before clipping and rounding. Higher is closer.",
     ),
     "ssim": ("SSIM", "Structural similarity of the picture shown. 1 is identical."),
     "energy": ("Energy", "Share of the squared norm that rank k keeps."),

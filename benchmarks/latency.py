@@ -12,19 +12,13 @@ repeated, and the goals hold the one that was disturbed least; the load is print
 from __future__ import annotations
 
 import base64
-import io
 import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +26,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is importe
 
 import numpy as np
 import scipy.linalg
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browser import ROOT, SIZES, VIEWER, WAIT_IDLE, Tab, chromium, encoded, photograph, served, tab
+from playwright.sync_api import Browser, expect, sync_playwright
 
-ROOT = Path(__file__).parents[1]
 RANK = 300
 SWEEPS, RELEASES, JUMPS, PRESSES, ARRIVALS = 5, 9, 400, 12, 3
-
-#: name -> height, width, sample picture
-SIZES = {"512": (512, 512, "portrait"), "1024": (1024, 1024, "coffee"), "12MP": (3000, 4000, "portrait")}
 
 GOALS = {
     "event to drawn, p50 (ms)": 4,
@@ -55,23 +45,7 @@ ONE_MEGAPIXEL_GOALS = {"first paint (ms)": 300, "all ranks (ms)": 500}
 PAYLOAD_GOALS = {"512": 1_100_000, "12MP": 2_300_000}
 
 
-# -- pictures and what is right ---------------------------------------------------------------------------------------
-
-
-def photograph(height: int, width: int, sample: str) -> np.ndarray:
-    """Resample a sample picture and put texture and grain on it, as a larger photograph would have; RGB, uint8."""
-    (file,) = (ROOT / "sample_images").glob(f"{sample}.[jp]*g")
-    with Image.open(file) as image:
-        if image.size == (width, height):
-            return np.asarray(image.convert("RGB"))
-        picture = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC), np.float32)
-    rng = np.random.default_rng(0)
-    texture = np.zeros((height, width), np.float32)
-    for octave in (2, 4, 8):
-        grain = rng.standard_normal((height // octave, width // octave)).astype(np.float32)
-        texture += np.asarray(Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC))
-    picture += 2 * texture[..., None] + rng.standard_normal(picture.shape, np.float32)
-    return np.rint(picture.clip(0, 255)).astype(np.uint8)
+# -- what is right -----------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -110,66 +84,7 @@ def averaging(n: int, to: int) -> np.ndarray:
     return (np.minimum(edges[1:, None], i + 1) - np.maximum(edges[:-1, None], i)).clip(0) * to / n
 
 
-# -- servers and browser ----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def served(script: str, cwd: Path) -> Iterator[str]:
-    """Run a Streamlit script and yield its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"server.headless": "true", "server.address": "127.0.0.1", "server.port": str(port)}
-    options |= {"server.fileWatcherType": "none", "browser.gatherUsageStats": "false"}
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        script,
-        *(f"--{key}={value}" for key, value in options.items()),
-    ]
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            end = time.monotonic() + 60
-            while True:
-                try:
-                    with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5):
-                        break
-                except OSError:
-                    if process.poll() is not None or time.monotonic() > end:
-                        sys.exit(f"{script} did not start.")
-                    time.sleep(0.1)
-            yield url
-        finally:
-            process.terminate()
-
-
-@dataclass
-class Tab:
-    """A page in a context of its own, and the websocket messages on it."""
-
-    page: Page
-    messages: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def tab(browser: Browser) -> Iterator[Tab]:
-    """Open a page in a context of its own."""
-    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
-        opened = Tab(context.new_page())
-        opened.page.set_default_timeout(300_000)
-
-        def listen(socket: Any) -> None:
-            socket.on("framesent", lambda _: opened.messages.append("sent"))
-            socket.on("framereceived", lambda _: opened.messages.append("received"))
-
-        opened.page.on("websocket", listen)
-        yield opened
-
-
-_ROOT = "document.querySelector('[data-testid=stBidiComponentIsolated]')?.shadowRoot"
+# -- the app -----------------------------------------------------------------------------------------------------------
 
 #: Notes when the factors were asked for, when the first picture was drawn from them, and when all had arrived.
 _ARRIVAL = f"""
@@ -180,7 +95,7 @@ window.fetch = (...args) => {{
   return reallyFetch(...args);
 }};
 const note = () => {{
-  const root = {_ROOT}, now = performance.now(), arrival = window.arrival;
+  const root = {VIEWER}, now = performance.now(), arrival = window.arrival;
   const canvas = root?.querySelector('canvas.fit'), ready = root?.querySelector('.stage')?.dataset.ready ?? '';
   const named = canvas?.getAttribute('aria-label')?.includes('picture.png');
   if (arrival.asked && named) {{
@@ -192,11 +107,10 @@ const note = () => {{
 note();
 """
 
-_WAIT_IDLE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"""
 
 #: Asked once a frame: the stage is at the slider's rank, and nothing changed on the canvas for three frames.
 _DRAWN = f"""() => {{
-  const root = {_ROOT};
+  const root = {VIEWER};
   const there = root.querySelector('.stage').dataset.rank === root.querySelector('.viewer').dataset.rank;
   const canvas = root.querySelector('canvas.fit');
   const {{ data }} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -224,7 +138,7 @@ class Ours:
         self.page.add_init_script(_ARRIVAL)
         self.page.goto(f"{url}/?picture=noise&rank=50&color=rgb")
         self.ready()
-        self.page.evaluate(f"() => {{ window.readyBefore = {_ROOT}.querySelector('.stage').dataset.ready; }}")
+        self.page.evaluate(f"() => {{ window.readyBefore = {VIEWER}.querySelector('.stage').dataset.ready; }}")
         self.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
             {"name": "picture.png", "mimeType": "image/png", "buffer": png}
         )
@@ -236,12 +150,12 @@ class Ours:
         """Wait for the factors, all of them, and for Python to be done: SSIM comes last."""
         self.page.wait_for_function(
             f"""() => {{
-              const root = {_ROOT}, ready = root?.querySelector('.stage')?.dataset.ready ?? '';
+              const root = {VIEWER}, ready = root?.querySelector('.stage')?.dataset.ready ?? '';
               const ssim = root?.querySelector('dd[data-number=ssim]');
               return ready && !ready.includes('preview') && /\\d/.test(ssim?.textContent) && !ssim.matches('.stale');
             }}"""
         )
-        self.page.wait_for_function(_WAIT_IDLE)
+        self.page.wait_for_function(WAIT_IDLE)
 
     def arrival(self) -> tuple[float, float]:
         """Milliseconds from asking for the factors to the first picture and to all ranks."""
@@ -405,7 +319,7 @@ def peer(browser: Browser, url: str, factors: Path) -> dict[str, Any]:
         page.add_init_script(_PAINTS)
         page.goto(f"{url}/?factors={factors}")
         page.wait_for_function("() => window.paints > 0")
-        page.wait_for_function(_WAIT_IDLE)
+        page.wait_for_function(WAIT_IDLE)
         thumb = page.get_by_role("slider")
         thumb.focus()
         times = []
@@ -414,7 +328,7 @@ def peer(browser: Browser, url: str, factors: Path) -> dict[str, Any]:
             page.keyboard.press("ArrowLeft" if i % 2 else "ArrowRight")
             page.wait_for_function("() => window.painted")
             times.append(page.evaluate("window.painted - window.pressed"))
-            page.wait_for_function(_WAIT_IDLE)
+            page.wait_for_function(WAIT_IDLE)
         box = page.get_by_test_id("stSlider").bounding_box()
         handle = thumb.evaluate("(one) => { const b = one.parentElement.getBoundingClientRect(); return [b.x, b.y]; }")
         before = page.evaluate("window.paints")
@@ -436,9 +350,7 @@ def peer(browser: Browser, url: str, factors: Path) -> dict[str, Any]:
 def measure(browser: Browser, app: str, plain: str, size: str, folder: Path) -> dict[str, float]:
     """Measure one size: the app, then the peer."""
     picture = photograph(*SIZES[size])
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG", compress_level=1)
-    png, right = stream.getvalue(), truth(picture)
+    png, right = encoded(picture, compress_level=1), truth(picture)
     factors = folder / f"{size}.npz"
     np.savez(factors, U=right.U.astype(np.float32), s=right.s.astype(np.float32), Vt=right.Vt.astype(np.float32))
 
@@ -485,15 +397,12 @@ def missed(rows: dict[str, dict[str, float]]) -> Iterator[str]:
 
 def main(sizes: list[str]) -> None:
     """Print a column for each size, and what was missed."""
-    path = os.environ.get("CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
     rows: dict[str, dict[str, float]] = {}
     print(f"load at the start: {', '.join(f'{x:.1f}' for x in os.getloadavg())} on {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         (folder / "peer.py").write_text(_PEER, "utf-8")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = chromium(playwright)
         with served("app/main.py", ROOT) as app, served("peer.py", folder) as plain:
             for size in sizes:
                 start = time.perf_counter()

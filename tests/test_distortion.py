@@ -49,6 +49,11 @@ def directly(picture, svd, color):
     return np.array([metrics.psnr(reference, one) for one in shown])
 
 
+def assert_close(found, expected, decibels):
+    """Equal within so many dB up to 100 dB; beyond, single precision cannot tell a picture from its original."""
+    np.testing.assert_allclose(np.minimum(found, 100), np.minimum(expected, 100), rtol=0, atol=decibels)
+
+
 def squared_bounds(picture, svd, color):
     """Least and greatest sum of squared errors that each rank can have if sums of components are off by rounding."""
     reference = from_planes(to_planes(picture, color), color).astype(np.float64)
@@ -59,47 +64,38 @@ def squared_bounds(picture, svd, color):
         exact = from_planes((U[..., :k] * s[..., None, :k]) @ Vt[..., :k, :], color)
         size = (np.abs(U[..., :k]) * s[..., None, :k]) @ np.abs(Vt[..., :k, :])
         size = np.moveaxis(np.tensordot(mixing, size, 1), 0, -1).reshape(reference.shape)
-        slack = (3 * k + 6) * eps * size  # three planes at most; all that follows is monotonic
+        slack = (3 * k + 6) * eps * size + np.finfo(np.float32).eps  # three planes at most; `displayed` is in float32
         ends = [np.square(reference - displayed(exact + sign * slack).astype(np.float64)) for sign in (-1, 1)]
         yield np.minimum(*ends).sum(), np.maximum(*ends).sum()
 
 
-@settings(max_examples=60, deadline=None)
-@given(pictures(dtypes=st.just(np.float64)), colors)
-def test_in_double_precision_it_is_the_direct_way_at_every_rank(picture, color):
+@settings(max_examples=100, deadline=None)
+@given(pictures(), colors)
+def test_it_is_the_direct_way_at_every_rank_where_no_pixel_lies_between_two_levels(picture, color):
     svd = exact_svd(to_planes(picture, color))
-    np.testing.assert_allclose(
-        measured_psnr(picture, svd, color=color), directly(picture, svd, color), rtol=0, atol=1e-9
-    )
+    clear = [least == greatest for least, greatest in squared_bounds(picture, svd, color)]
+    found, expected = measured_psnr(picture, svd, color=color), directly(picture, svd, color)
+    assert_close(found[clear], expected[clear], 1e-3)  # a single pixel's error may be one level, known to 1e-5 of it
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(pictures(), colors)
 def test_only_pixels_between_two_levels_may_differ_from_exact_sums(picture, color):
     svd = exact_svd(to_planes(picture, color))
     found = measured_psnr(picture, svd, color=color)
-    squared = picture.shape[0] * picture.shape[1] * (1 if color == "gray" else 3) * 10 ** (-found / 10)
+    size = picture.shape[0] * picture.shape[1] * (1 if color == "gray" else 3)
     for k, (least, greatest) in enumerate(squared_bounds(picture, svd, color)):
-        assert least * (1 - 1e-9) <= squared[k] <= greatest * (1 + 1e-9), f"rank {k + 1}"
-
-
-@settings(max_examples=60, deadline=None)
-@given(pictures(dtypes=st.just(np.float32)), colors)
-def test_in_single_precision_it_is_the_direct_way_wherever_no_pixel_lies_between_two_levels(picture, color):
-    svd = exact_svd(to_planes(picture, color))
-    clear = [least == greatest for least, greatest in squared_bounds(picture, svd, color)]
-    found, expected = measured_psnr(picture, svd, color=color), directly(picture, svd, color)
-    np.testing.assert_allclose(found[clear], expected[clear], rtol=0, atol=1e-9)
+        assert least * (1 - 1e-4) - 1e-10 * size <= size * 10 ** (-found[k] / 10), f"rank {k + 1}"
+        assert size * 10 ** (-found[k] / 10) <= greatest * (1 + 1e-4) + 1e-10 * size, f"rank {k + 1}"
 
 
 @pytest.mark.parametrize("color", COLORS)
-def test_a_larger_single_precision_picture_differs_by_less_than_a_ten_thousandth_of_a_db(color):
+def test_a_larger_picture_differs_by_less_than_a_ten_thousandth_of_a_db(color):
     rng = np.random.default_rng(3)
-    picture = (rng.integers(0, 256, (300, 310, 3)) / 255).astype(np.float32)
-    svd = exact_svd(to_planes(picture, color)).truncate(120)
-    np.testing.assert_allclose(
-        measured_psnr(picture, svd, color=color), directly(picture, svd, color), rtol=0, atol=1e-4
-    )
+    for dtype in (np.float32, np.float64):
+        picture = (rng.integers(0, 256, (300, 310, 3)) / 255).astype(dtype)
+        svd = exact_svd(to_planes(picture, color)).truncate(120)
+        assert_close(measured_psnr(picture, svd, color=color), directly(picture, svd, color), 1e-4)
 
 
 @pytest.mark.parametrize("color", COLORS)
@@ -138,9 +134,7 @@ def small_tiles(monkeypatch):
 def test_tiles_cover_every_pixel_once(shape, color):
     picture = np.random.default_rng(1).random(shape)
     svd = exact_svd(to_planes(picture, color))
-    np.testing.assert_allclose(
-        measured_psnr(picture, svd, color=color), directly(picture, svd, color), rtol=0, atol=1e-9
-    )
+    assert_close(measured_psnr(picture, svd, color=color), directly(picture, svd, color), 1e-3)
 
 
 @pytest.mark.usefixtures("small_tiles")

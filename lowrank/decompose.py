@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from lowrank.sketch import Progress, RangeTooLargeError, gram_svd, sketched_svd
+from lowrank.parallel import Progress, in_order
+from lowrank.sketch import RangeTooLargeError, gram_svd, sketched_svd
 from lowrank.svd import SVD, Array, as_matrices, checked_rank, exact_svd
 
 #: By how much the Frobenius error may exceed the optimum, as a share of it, at every rank up to the one asked for.
@@ -81,6 +83,7 @@ def truncated_svd(
     seed: int = 0,
     tol: float = TOLERANCES["default"],
     progress: Progress | None = None,
+    threads: int = 1,
 ) -> SVD:
     """Return a rank-k approximation of every matrix of a stack, as factors: the best one, or within `tol` of it.
 
@@ -101,7 +104,10 @@ def truncated_svd(
         By how much the Frobenius error may exceed the optimum, as a share of it, at every rank up to `rank`; see
         `TOLERANCES`. What was reached is in `SVD.excess`; the exact methods reach 0.
     progress : callable, optional
-        Called now and then with the finished share, rising to 1. What it raises ends the computation.
+        Called now and then in this thread with the finished share, rising to 1. What it raises ends the computation.
+    threads : int
+        How many matrices of a stack are decomposed at once; the result is the same, bit for bit. It pays where BLAS is
+        kept to one thread.
 
     Returns
     -------
@@ -133,18 +139,11 @@ def truncated_svd(
         raise ValueError(f"tol must be positive, not {tol!r}")
     stack = matrices.shape[:-2]
     planes = matrices.reshape(-1, *matrices.shape[-2:])
-    found = []
-    for i, plane in enumerate(planes):
+    jobs = []
+    for plane in planes:
         chosen = _chosen(plane, k, tol) if method == "auto" else METHODS[method]
-
-        def report(share: float, done: int = i) -> None:
-            if progress is not None:
-                progress((done + share) / len(planes))
-
-        report(0.0)
-        found.append(chosen(plane, k, tol, seed, report))
-    if progress is not None:
-        progress(1.0)
+        jobs.append(partial(chosen, plane, k, tol, seed))
+    found = list(in_order(jobs, threads, progress))
     if not stack:
         return found[0]
     U, s, Vt, total, rest = (

@@ -7,20 +7,16 @@ over memory.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, product
-from typing import TypeVar
+from collections.abc import Iterator
+from functools import partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowrank.color import Array, Color, from_planes, to_planes
+from lowrank.parallel import Progress, in_order
 from lowrank.svd import SVD
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 #: Pixels of a tile, at most: few enough for the caches and for BLAS to start no threads, enough to hide Python.
 _TILE = 65536
@@ -34,7 +30,7 @@ def measured_psnr(
     svd: SVD,
     *,
     color: Color = "gray",
-    progress: Callable[[float], object] | None = None,
+    progress: Progress | None = None,
     threads: int = 1,
 ) -> NDArray[np.float64]:
     """Measure the PSNR of the picture as shown at every rank.
@@ -86,35 +82,17 @@ def measured_psnr(
     components = [_components(svd, weights) for weights in _weights(len(planes), color)]
     tiles = list(product(range(channels), _slices(m, max(_TILE // min(n, _WIDTH), 1)), _slices(n, _WIDTH)))
 
-    def measure(tile: tuple[int, slice, slice]) -> NDArray[np.float64]:
+    def measure(tile: tuple[int, slice, slice], _: Progress) -> NDArray[np.float64]:
         channel, rows, columns = tile
         left, right = components[channel]
         return _squared_errors(reference[channel, rows, columns], left[:, rows], right[:, :, columns])
 
     squared = np.zeros(svd.rank)
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for done, of_tile in enumerate(_in_order(pool, measure, tiles, 2 * threads), 1):
-                squared += of_tile
-                if progress is not None:
-                    progress(done / len(tiles))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for of_tile in in_order([partial(measure, tile) for tile in tiles], threads, progress):
+        squared += of_tile
     with np.errstate(divide="ignore"):
         psnr: NDArray[np.float64] = -10 * np.log10(squared / reference.size)
     return psnr
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
-) -> Iterator[_Result]:
-    """Yield the results in the order of the items, `ahead` of them begun at most: who stops early wastes no more."""
-    remaining = iter(items)
-    begun = deque(pool.submit(work, item) for item in islice(remaining, ahead))
-    while begun:
-        yield begun.popleft().result()
-        begun.extend(pool.submit(work, item) for item in islice(remaining, 1))
 
 
 def _squared_errors(reference: Array, left: Array, right: Array) -> NDArray[np.float64]:

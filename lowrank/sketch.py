@@ -22,16 +22,13 @@ take longer than one thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lowrank.parallel import Progress
 from lowrank.svd import SVD, Array, fixed_signs, squared_norm
-
-#: Called with the finished share, 0 to 1. What it raises ends the computation.
-Progress = Callable[[float], object]
 
 #: Columns of a Krylov block: narrow ones need fewer products, wide ones are multiplied faster.
 BLOCK = 48

@@ -135,3 +135,11 @@ def test_eight_threads_at_once_change_no_bit(method):
         for _ in range(3):
             for one, other in zip(serial, pool.map(work, pictures), strict=True):
                 same_bits(one, other)
+
+
+@every_method
+def test_planes_side_by_side_change_no_bit(method):
+    stack = np.random.default_rng(5).random((2, 3, 90, 70)).astype(np.float32)
+    one, several = (truncated_svd(stack, 20, method=method, threads=threads) for threads in (1, 3))
+    same_bits(one, several)
+    assert one.excess == several.excess

@@ -291,7 +291,7 @@ def test_progress_rises_to_one(method):
     truncated_svd(np.stack([PICTURES["portrait"]()] * 2), 40, method=method, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
-    assert sum(share < 1 for share in shares) >= 2
+    assert any(share < 1 for share in shares)
 
 
 class CancelledError(Exception):

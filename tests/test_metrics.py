@@ -34,6 +34,16 @@ def test_ssim_is_that_of_scikit_image(pair):
     assert metrics.ssim(*pair) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(66, 246), (67, 247), (130, 500), (300, 40), (7, 700), (90, 300, 3)], ids=str)
+def test_ssim_of_a_picture_of_several_tiles_is_that_of_scikit_image(shape):
+    rng = np.random.default_rng(0)
+    reference = rng.random(shape).astype(np.float32)
+    image = np.clip(reference + 0.1 * rng.standard_normal(shape), 0, 1)
+    axis = 2 if reference.ndim == 3 else None
+    expected = outside.structural_similarity(reference.astype(float), image, data_range=1, channel_axis=axis)
+    assert metrics.ssim(reference, image) == pytest.approx(expected, abs=1e-12)
+
+
 def ssim_by_the_paper(x, y, side):
     """Wang et al. 2004, equation 13, over every side x side window; sample covariance as scikit-image's default."""
     x, y = (np.lib.stride_tricks.sliding_window_view(z, (side, side)).reshape(-1, side * side) for z in (x, y))

@@ -7,6 +7,7 @@ Keys are a digest of the uploaded bytes and the options; arguments that start wi
 from __future__ import annotations
 
 import io
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from lowrank.image import MAX_PIXELS, read_image, to_png
 from lowrank.ranks import choose_rank
 from lowrank.sheet import contact_sheet, sweep
 from lowrank.svd import SVD
+
+#: Planes and tiles that are worked on at once: BLAS itself keeps to one thread (see main.py).
+_THREADS = os.cpu_count() or 1
 
 #: The highest rank that the page offers.
 MAX_RANK = 300
@@ -53,7 +57,7 @@ _decomposed: OrderedDict[tuple[str, Color], None] = OrderedDict()
 def factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose a picture's planes up to `MAX_RANK`."""
     planes = to_planes(pixels(digest, _data), color)
-    svd = truncated_svd(planes, min(*planes.shape[1:], MAX_RANK))
+    svd = truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), threads=_THREADS)
     _decomposed[digest, color] = None
     while len(_decomposed) > 24:
         _decomposed.popitem(last=False)
@@ -77,7 +81,7 @@ def preview_pixels(digest: str, _data: bytes) -> Array:
 def preview_factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose the reduced picture, quickly; its factors stand in for `factors` until those are there."""
     planes = to_planes(preview_pixels(digest, _data), color)
-    return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK))
+    return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), threads=_THREADS)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -133,7 +137,8 @@ def psnr_curve(digest: str, color: Color, data: bytes, progress: Callable[[float
         psnr = _psnr.get(key)
     if psnr is None:
         svd = factors(digest, color, data)
-        psnr = distortion.measured_psnr(pixels(digest, data), svd, color=color, progress=progress)
+        image = pixels(digest, data)
+        psnr = distortion.measured_psnr(image, svd, color=color, progress=progress, threads=_THREADS)
         psnr.flags.writeable = False
     with _psnr_lock:
         _psnr[key] = psnr

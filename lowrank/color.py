@@ -115,9 +115,9 @@ def displayed(image: Array) -> Array:
 
 def to_levels(image: Array) -> NDArray[np.uint8]:
     """Clip to [0, 1] and round to the 256 grey levels; same shape, uint8."""
-    shares = np.clip(_floating(image).astype(np.float32, copy=False), 0, 1)
-    levels: NDArray[np.uint8] = np.rint(shares * np.float32(255)).astype(np.uint8)
-    return levels
+    levels = np.clip(_floating(image).astype(np.float32, copy=False), 0, 1)
+    levels *= np.float32(255)  # in place: further arrays of a large picture cost more than the arithmetic
+    return np.rint(levels, out=levels).astype(np.uint8)
 
 
 def _floating(image: Array) -> Array:

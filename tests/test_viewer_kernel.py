@@ -1,6 +1,7 @@
 """The viewer's two loops in WebAssembly: the committed bytes are the readable source's, and compute as NumPy does.
 
-wasmtime assembles and runs them; no browser. The same loops in JavaScript are read back from a canvas in browser/.
+wasmtime assembles and runs both kernels; no browser. The same loops in JavaScript are read back from a canvas in
+browser/.
 """
 
 import ctypes
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wasmtime import Engine, Instance, Module, Store, wat2wasm
+from wasmtime import Engine, Instance, Module, Store
+
+from app.ui.viewer.assemble import assembled
 
 HERE = Path(__file__).parents[1] / "app" / "ui" / "viewer"
 
@@ -23,9 +26,9 @@ seeds = st.integers(0, 2**32 - 1)
 class Kernel:
     """An instance of the committed kernel, and its memory as bytes."""
 
-    def __init__(self, pages: int = 16) -> None:
+    def __init__(self, name: str, pages: int = 16) -> None:
         self.store = Store(Engine())
-        module = Module(self.store.engine, (HERE / "kernel.wasm").read_bytes())
+        module = Module(self.store.engine, (HERE / name).read_bytes())
         exports = Instance(self.store, module, []).exports(self.store)
         self.memory = exports["memory"]
         self.memory.grow(self.store, pages - 1)
@@ -48,9 +51,9 @@ class Kernel:
         return self.bytes[at : at + 4 * count].copy().view("<f4")
 
 
-@pytest.fixture(scope="module")
-def kernel() -> Kernel:
-    return Kernel()
+@pytest.fixture(scope="module", params=["kernel.wasm", "kernel-fused.wasm"])
+def kernel(request) -> Kernel:
+    return Kernel(request.param)
 
 
 def aligned(n: int, to: int) -> int:
@@ -74,97 +77,95 @@ class Room:
 
 @st.composite
 def rooms(draw, planes: int = 1) -> Room:
-    """Shapes, strides and offsets; accumulators and v have room for columns in eights, as the kernel's source asks."""
+    """Shapes, strides and offsets; accumulators have room for rows in twos, they and v for columns in sixteens."""
     rows, cols = draw(st.integers(1, 24)), draw(st.one_of(st.integers(1, 40), st.sampled_from([8, 16, 32, 33])))
     gap = st.integers(0, 37)  # bytes: aligned to nothing
-    stride = 4 * aligned(cols, 8) + draw(gap)
-    u_stride, v_stride = 4 * rows + draw(gap), 4 * aligned(cols, 8) + draw(gap)
+    stride = 4 * aligned(cols, 16) + draw(gap)
+    u_stride, v_stride = 4 * aligned(rows, 2) + draw(gap), 4 * aligned(cols, 16) + draw(gap)
     u = 16 + draw(gap)
-    v = u + 4 * u_stride + draw(gap)
-    acc = v + 4 * v_stride + draw(gap)
-    return Room(rows, cols, stride, u, u_stride, v, v_stride, acc, acc + planes * rows * stride)
+    v = u + MOST * u_stride + draw(gap)
+    acc = v + MOST * v_stride + draw(gap)
+    return Room(rows, cols, stride, u, u_stride, v, v_stride, acc, acc + planes * aligned(rows, 2) * stride)
 
 
-signs = st.sampled_from([-1.0, 0.0, 1.0])
-multipliers = st.tuples(*[st.one_of(signs, st.floats(-3, 3, width=32))] * 4)
+#: Layers at once, at most.
+MOST = 19
 
 
 def test_the_committed_bytes_are_the_sources():
-    assert bytes(wat2wasm((HERE / "kernel.wat").read_text("utf-8"))) == (HERE / "kernel.wasm").read_bytes()
+    for name, code in assembled().items():
+        assert (HERE / name).read_bytes() == code, name
 
 
 @quick
-@given(room=rooms(), s=multipliers, seed=seeds, scale=st.sampled_from([1e-3, 1.0, 255.0]))
-def test_add_is_numpys_sum_of_layers(kernel, room, s, seed, scale):
+@given(
+    room=rooms(),
+    layers=st.integers(0, MOST),
+    sign=st.sampled_from([1.0, -1.0, 0.5]),
+    seed=seeds,
+    scale=st.sampled_from([1e-3, 1.0, 255.0]),
+)
+def test_add_is_numpys_sum_of_layers(kernel, room, layers, sign, seed, scale):
     rng = np.random.default_rng(seed)
     kernel.bytes[: room.end + 4096] = rng.integers(0, 256, room.end + 4096, np.uint8)
-    wide = aligned(room.cols, 8)
-    u = (scale * rng.standard_normal((4, room.rows))).astype("<f4")
-    v = rng.standard_normal((4, wide)).astype("<f4")
-    acc = (scale * rng.standard_normal((room.rows, wide))).astype("<f4")
-    for i in range(4):
+    tall, wide = aligned(room.rows, 2), aligned(room.cols, 16)
+    u = (scale * rng.standard_normal((layers, tall))).astype("<f4")
+    v = rng.standard_normal((layers, wide)).astype("<f4")
+    acc = (scale * rng.standard_normal((tall, wide))).astype("<f4")
+    for i in range(layers):
         kernel.put(room.u + i * room.u_stride, u[i])
         kernel.put(room.v + i * room.v_stride, v[i])
-    for i in range(room.rows):
+    for i in range(tall):
         kernel.put(room.acc + i * room.stride, acc[i])
     before = kernel.bytes.copy()
 
-    kernel.add(room.acc, room.stride, room.u, room.u_stride, room.v, room.v_stride, room.rows, room.cols, *s)
+    kernel.add(room.acc, room.stride, room.u, room.u_stride, room.v, room.v_stride, room.rows, room.cols, layers, sign)
 
-    terms = np.array(s)[:, None, None] * u[:, :, None].astype(float) * v[:, None, :]
+    terms = sign * u[:, :, None].astype(float) * v[:, None, :]
     right, size = acc + terms.sum(0), np.abs(acc) + np.abs(terms).sum(0)
-    for i in range(room.rows):
+    for i in range(tall):
         at = room.acc + i * room.stride
         assert (np.abs(kernel.floats(at, wide) - right[i]) <= 1e-5 * size[i]).all()
         before[at : at + 4 * wide] = kernel.bytes[at : at + 4 * wide]
-    np.testing.assert_array_equal(kernel.bytes, before)  # nothing else was written: eights of columns are all there is
+    np.testing.assert_array_equal(kernel.bytes, before)  # nothing else was written: twos of rows, sixteens of columns
 
 
 @quick
 @given(room=rooms(), seed=seeds)
-def test_layers_times_zero_add_nothing(kernel, room, seed):
+def test_no_layers_and_no_rows_touch_nothing(kernel, room, seed):
     rng = np.random.default_rng(seed)
     kernel.bytes[: room.end] = rng.integers(0, 256, room.end, np.uint8)
-    for at, stride, n in ((room.u, room.u_stride, room.rows), (room.v, room.v_stride, aligned(room.cols, 8))):
-        for i in range(4):
-            kernel.put(at + i * stride, rng.standard_normal(n).astype("<f4"))
-    for i in range(room.rows):
-        kernel.put(room.acc + i * room.stride, rng.standard_normal(aligned(room.cols, 8)).astype("<f4"))
     before = kernel.bytes.copy()
-    kernel.add(room.acc, room.stride, room.u, room.u_stride, room.v, room.v_stride, room.rows, room.cols, *[0.0] * 4)
-    np.testing.assert_array_equal(kernel.bytes, before)
-
-
-def test_no_rows_touch_nothing(kernel):
-    before = kernel.bytes.copy()
-    kernel.add(64, 32, 1024, 4, 2048, 32, 0, 8, *[1.0] * 4)
-    kernel.pack(64, 64, 64, 32, 4096, 0, 8, 1.0, 0.0)
+    places = room.acc, room.stride, room.u, room.u_stride, room.v, room.v_stride
+    kernel.add(*places, room.rows, room.cols, 0, 1.0)
+    kernel.add(*places, 0, room.cols, 3, 1.0)
+    kernel.pack(room.acc, room.acc, room.acc, room.stride, 16, 0, room.cols, 1.0, 0.0)
     np.testing.assert_array_equal(kernel.bytes, before)
 
 
 @pytest.mark.parametrize("shape", [(37, 53), (64, 64)])
 def test_a_whole_picture_up_and_down_is_numpys(kernel, shape):
-    """All layers of a picture, four at a time, as the engine does it; then all but one taken away again."""
+    """All layers of a picture, sixteen at a time, as the engine does it; then all but one taken away again."""
     m, n = shape
     picture = 255 * np.random.default_rng(0).random(shape)
     U, s, Vt = np.linalg.svd(picture, full_matrices=False)
-    r, wide = len(s), aligned(n, 8)
-    u, v = np.zeros((r + 4, m), "<f4"), np.zeros((r + 4, wide), "<f4")
-    u[:r], v[:r, :n] = (U * s).T, Vt
+    r, tall, wide = len(s), aligned(m, 2), aligned(n, 16)
+    u, v = np.zeros((r, tall), "<f4"), np.zeros((r, wide), "<f4")
+    u[:, :m], v[:, :n] = (U * s).T, Vt
     u_at, v_at = 16, 16 + u.nbytes
     at = v_at + v.nbytes
     kernel.put(u_at, u)
     kernel.put(v_at, v)
-    kernel.put(at, np.zeros((m, wide), "<f4"))
+    kernel.put(at, np.zeros((tall, wide), "<f4"))
 
-    def move(start: int, stop: int, sign: int) -> np.ndarray:
-        for i in range(start, stop, 4):
-            steps = [float(sign * (i + j < stop)) for j in range(4)]
-            kernel.add(at, 4 * wide, u_at + i * u.strides[0], 4 * m, v_at + i * v.strides[0], 4 * wide, m, n, *steps)
+    def move(start: int, stop: int, sign: float) -> np.ndarray:
+        for i in range(start, stop, 16):
+            here = u_at + i * u.strides[0], u.strides[0], v_at + i * v.strides[0], v.strides[0]
+            kernel.add(at, 4 * wide, *here, m, n, min(16, stop - i), sign)
         return kernel.floats(at, m * wide).reshape(m, wide)[:, :n]
 
-    np.testing.assert_allclose(move(0, r, 1), picture, rtol=0, atol=1e-5 * 255)
-    np.testing.assert_allclose(move(1, r, -1), s[0] * np.outer(U[:, 0], Vt[0]), rtol=0, atol=1e-5 * 255)
+    np.testing.assert_allclose(move(0, r, 1.0), picture, rtol=0, atol=1e-5 * 255)
+    np.testing.assert_allclose(move(1, r, -1.0), s[0] * np.outer(U[:, 0], Vt[0]), rtol=0, atol=1e-5 * 255)
 
 
 # -- pack -------------------------------------------------------------------------------------------------------------

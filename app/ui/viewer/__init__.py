@@ -26,13 +26,14 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
 
 
-_KERNEL = base64.b64encode((_HERE / "kernel.wasm").read_bytes()).decode()
+#: The fastest first; the browser takes the first one that it understands.
+_KERNELS = [base64.b64encode((_HERE / name).read_bytes()).decode() for name in ("kernel-fused.wasm", "kernel.wasm")]
 
 _component = st.components.v2.component(
     "lowrank_viewer",
     html=_read("viewer.html"),
     css=_read("viewer.css"),
-    js=f"const KERNEL = '{_KERNEL}';\n" + _read("engine.js") + _read("pane.js") + _read("viewer.js"),
+    js=f"const KERNELS = {_KERNELS};\n" + _read("engine.js") + _read("pane.js") + _read("viewer.js"),
 )
 
 

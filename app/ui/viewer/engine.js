@@ -3,10 +3,17 @@
 // One block of memory holds everything: U and V of each plane rank by rank, float accumulators in grey levels, and the
 // RGBA picture. The two loops over it are kernel.wat's; `scriptKernel` is the same in JavaScript. Offsets are in bytes.
 
-const LAYERS = 4; // the kernel adds this many at a time; memory holds as many spare ranks behind the last one
+const LAYERS = 4; // JavaScript adds this many at a time; memory holds as many spare ranks behind the last one
+const SLICE = 16; // layers between two looks at the clock
 const PAGE = 65536;
 
 const aligned = (n, to) => Math.ceil(n / to) * to;
+
+/** Bytes from row to row of so many floats: sixteens, but no multiple of 1024, whose rows share few places in the cache. */
+function strideOf(floats) {
+  const bytes = 4 * aligned(floats, 16);
+  return bytes % 1024 ? bytes : bytes + 64;
+}
 
 /** The kernel in WebAssembly, on memory of its own. */
 function wasmKernel(module) {
@@ -35,15 +42,18 @@ function scriptKernel() {
       larger.set(floats);
       floats = larger;
     },
-    add(acc, accStride, u, uStride, v, vStride, rows, cols, s0, s1, s2, s3) {
+    add(acc, accStride, u, uStride, v, vStride, rows, cols, layers, sign) {
       [acc, accStride, u, uStride, v, vStride] = [acc, accStride, u, uStride, v, vStride].map((x) => x >> 2);
       for (let i = 0; i < rows; i++, acc += accStride, u++) {
-        const a0 = s0 * floats[u], a1 = s1 * floats[u + uStride];
-        const a2 = s2 * floats[u + 2 * uStride], a3 = s3 * floats[u + 3 * uStride];
-        for (let j = 0; j < cols; j++) {
-          const at = v + j;
-          floats[acc + j] += a0 * floats[at] + a1 * floats[at + vStride]
-            + a2 * floats[at + 2 * vStride] + a3 * floats[at + 3 * vStride];
+        for (let l = 0; l < layers; l += LAYERS) {
+          const weight = (n) => (l + n < layers ? sign * floats[u + (l + n) * uStride] : 0);
+          const a0 = weight(0), a1 = weight(1), a2 = weight(2), a3 = weight(3);
+          const first = v + l * vStride;
+          for (let j = 0; j < cols; j++) {
+            const at = first + j;
+            floats[acc + j] += a0 * floats[at] + a1 * floats[at + vStride]
+              + a2 * floats[at + 2 * vStride] + a3 * floats[at + 3 * vStride];
+          }
         }
       }
     },
@@ -64,15 +74,16 @@ function scriptKernel() {
 
 let kernelModule; // compiled once for all viewers on the page; null where the browser refuses
 function makeKernel() {
-  if (kernelModule === undefined) {
-    try {
-      const bytes = Uint8Array.from(atob(KERNEL), (c) => c.charCodeAt(0));
-      kernelModule = new WebAssembly.Module(bytes);
-    } catch {
-      kernelModule = null;
-    }
-  }
+  if (kernelModule === undefined) kernelModule = KERNELS.reduce((found, code) => found ?? compiled(code), null);
   return kernelModule ? wasmKernel(kernelModule) : scriptKernel();
+}
+
+function compiled(code) {
+  try {
+    return new WebAssembly.Module(Uint8Array.from(atob(code), (c) => c.charCodeAt(0)));
+  } catch {
+    return null;
+  }
 }
 
 class Engine {
@@ -81,8 +92,8 @@ class Engine {
     this.spec = spec;
     this.kernel = kernel;
     const { rows, columns, planes, rank } = spec;
-    this.uStride = 4 * rows;
-    this.vStride = 4 * aligned(columns, 8);
+    this.uStride = strideOf(rows);
+    this.vStride = strideOf(columns);
     this.uPlane = this.uStride * (rank + LAYERS);
     this.vPlane = this.vStride * (rank + LAYERS);
     this.uAt = 16;
@@ -126,8 +137,8 @@ class Engine {
   region(top, bottom, left, right) {
     const { planes } = this.spec;
     Object.assign(this, { row: top, column: left, height: bottom - top, width: right - left });
-    this.stride = 4 * aligned(this.width, 8);
-    this.accPlane = this.stride * this.height;
+    this.stride = strideOf(this.width);
+    this.accPlane = this.stride * aligned(this.height, 2);
     this.accAt = this.top;
     this.outAt = aligned(this.accAt + planes * this.accPlane, 16) + 64;
     this.layerAt = aligned(this.outAt + 4 * this.width * this.height, 16) + 64;
@@ -140,15 +151,14 @@ class Engine {
     new Uint8Array(this.kernel.buffer, at, this.spec.planes * this.accPlane).fill(0);
   }
 
-  /** Add `count` (at most 4) layers from index `from` on, times `sign`, to the accumulators at `at`. */
+  /** Add `count` layers from index `from` on, times `sign`, to the accumulators at `at`. */
   addLayers(at, from, count, sign) {
-    const s = [0, 1, 2, 3].map((i) => (i < count ? sign : 0));
     for (let p = 0; p < this.spec.planes; p++) {
       this.kernel.add(
         at + p * this.accPlane, this.stride,
         this.uAt + p * this.uPlane + from * this.uStride + 4 * this.row, this.uStride,
         this.vAt + p * this.vPlane + from * this.vStride + 4 * this.column, this.vStride,
-        this.height, this.width, ...s,
+        this.height, this.width, count, sign,
       );
     }
   }
@@ -161,14 +171,10 @@ class Engine {
       this.k = 0;
     }
     while (this.k !== goal) {
-      const count = Math.min(LAYERS, Math.abs(goal - this.k));
-      if (goal > this.k) {
-        this.addLayers(this.accAt, this.k, count, 1);
-        this.k += count;
-      } else {
-        this.k -= count;
-        this.addLayers(this.accAt, this.k, count, -1);
-      }
+      const count = Math.min(SLICE, Math.abs(goal - this.k));
+      const next = goal > this.k ? this.k + count : this.k - count;
+      this.addLayers(this.accAt, Math.min(this.k, next), count, Math.sign(next - this.k));
+      this.k = next;
       if (performance.now() > deadline) break;
     }
     return this.k === Math.min(target, this.spec.rank);

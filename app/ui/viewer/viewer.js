@@ -300,8 +300,13 @@ class Viewer {
       this.stop(false);
       this.go(slider.valueAsNumber, false, event.timeStamp);
     };
-    slider.onchange = () => this.go(slider.valueAsNumber, 'soon');
+    slider.onpointerdown = () => (this.dragging = true);
+    slider.onchange = () => { // a hand that lets go is done; a key may repeat
+      this.go(slider.valueAsNumber, this.dragging ? true : 'soon');
+      this.dragging = false;
+    };
     slider.onkeydown = (event) => {
+      this.dragging = false;
       const jump = { PageUp: 10, PageDown: -10 }[event.key];
       if (!jump) return;
       event.preventDefault();

@@ -38,13 +38,17 @@ def decoded(encoded: payload.Payload) -> tuple[np.ndarray, np.ndarray]:
     p, m, n = encoded.planes, encoded.rows, encoded.columns
     u, v, at = np.zeros((encoded.rank, p, m)), np.zeros((encoded.rank, p, n)), 0
     for k in range(encoded.rank):
-        integer = np.dtype("<i2" if k < encoded.wide else "i1")
         c = np.frombuffer(encoded.data, "<f4", p, at)
         at += 4 * p
-        u[k] = c[:, None] * np.frombuffer(encoded.data, integer, p * m, at).reshape(p, m).astype(float)
-        at += integer.itemsize * p * m
-        v[k] = np.frombuffer(encoded.data, integer, p * n, at).reshape(p, n)
-        at += integer.itemsize * p * n
+        bits, count = encoded.bits[k], p * (m + n)
+        size = -(-count * bits // 8)
+        whole = int.from_bytes(encoded.data[at : at + size], "little")
+        single = np.array(list(f"{whole:0{8 * size}b}"[::-1]), int)
+        assert not single[count * bits :].any()
+        numbers = single[: count * bits].reshape(count, bits) @ 2 ** np.arange(bits) - (2 ** (bits - 1) - 1)
+        u[k] = c[:, None] * numbers[: p * m].reshape(p, m)
+        v[k] = numbers[p * m :].reshape(p, n)
+        at += size
         padding = -at % 4
         assert encoded.data[at : at + padding] == bytes(padding)
         at += padding
@@ -157,11 +161,13 @@ def test_an_error_of_two_levels_is_seen():
 # -- size -------------------------------------------------------------------------------------------------------------
 
 
-def test_harsh_pictures_take_more_wide_ranks():
-    wide = {name: payload.encode(sample(name, "gray")).wide for name in ("tartan", "dusk", "portrait", "noise")}
-    assert wide["tartan"] <= 5
-    assert wide["dusk"] <= 5
-    assert wide["dusk"] < wide["portrait"] < wide["noise"]
+def test_harsh_pictures_take_more_bits_and_leading_ranks_the_most():
+    bits = {name: payload.encode(sample(name, "gray")).bits for name in ("tartan", "dusk", "portrait", "noise")}
+    assert sum(bits["tartan"]) < sum(bits["dusk"]) < sum(bits["portrait"]) < sum(bits["noise"])
+    for name in ("dusk", "portrait"):
+        assert bits[name][0] == max(bits[name])
+        assert bits[name][0] > bits[name][50] > bits[name][-1]
+    assert set(bits["tartan"][3:]) == {2}  # beyond its rank there is nothing to tell
 
 
 def test_a_colour_portrait_takes_little():

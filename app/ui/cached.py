@@ -21,7 +21,7 @@ from app.ui import encode
 from lowrank import distortion, metrics
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
 from lowrank.curves import CLASSIC_RANKS, PSNR_RANKS_PER_SSIM, Curve, error_curve, measured_ranks
-from lowrank.decompose import truncated_svd
+from lowrank.decompose import TOLERANCES, truncated_svd
 from lowrank.image import MAX_PIXELS, read_image, to_png
 from lowrank.ranks import choose_rank
 from lowrank.sheet import contact_sheet, sweep
@@ -57,7 +57,9 @@ _decomposed: OrderedDict[tuple[str, Color], None] = OrderedDict()
 def factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose a picture's planes up to `MAX_RANK`."""
     planes = to_planes(pixels(digest, _data), color)
-    svd = truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), threads=_THREADS)
+    # a pixel is within one grey level of the exact one at every rank, which takes a third longer than 0.1 % does
+    tol = TOLERANCES["display-exact"]
+    svd = truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), tol=tol, threads=_THREADS)
     _decomposed[digest, color] = None
     while len(_decomposed) > 24:
         _decomposed.popitem(last=False)
@@ -81,7 +83,8 @@ def preview_pixels(digest: str, _data: bytes) -> Array:
 def preview_factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose the reduced picture, quickly; its factors stand in for `factors` until those are there."""
     planes = to_planes(preview_pixels(digest, _data), color)
-    return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), threads=_THREADS)
+    tol = TOLERANCES["preview"]
+    return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), tol=tol, threads=_THREADS)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

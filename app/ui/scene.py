@@ -66,7 +66,7 @@ def _factors(digest: str, color: Color, size: Size, preview: bool, data: bytes) 
         "columns": encoded.columns,
         "planes": encoded.planes,
         "rank": encoded.rank,
-        "wide": encoded.wide,
+        "bits": encoded.bits,
     }
 
 

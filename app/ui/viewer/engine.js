@@ -87,7 +87,7 @@ function compiled(code) {
 }
 
 class Engine {
-  /** `spec` is the payload's: rows, columns, planes, rank, wide, bytes. */
+  /** `spec` is the payload's: rows, columns, planes, rank, bits, bytes. */
   constructor(spec, kernel = makeKernel()) {
     this.spec = spec;
     this.kernel = kernel;
@@ -110,27 +110,46 @@ class Engine {
   feed(chunk) {
     this.incoming.set(chunk, this.received);
     this.received += chunk.length;
-    const { rows, columns, planes, rank, wide } = this.spec;
+    const { rows, columns, planes, rank } = this.spec;
     const floats = new Float32Array(this.kernel.buffer);
+    const numbers = planes * (rows + columns);
     while (this.available < rank) {
-      const Integers = this.available < wide ? Int16Array : Int8Array;
-      const numbers = planes * (rows + columns);
-      const size = aligned(4 * planes + numbers * Integers.BYTES_PER_ELEMENT, 4);
+      const bits = this.spec.bits[this.available];
+      const size = aligned(4 * planes + Math.ceil((numbers * bits) / 8), 4);
       if (this.received < this.parsed + size) return;
       const scale = new Float32Array(this.incoming.buffer, this.parsed, planes);
-      const values = new Integers(this.incoming.buffer, this.parsed + 4 * planes, numbers);
-      for (let p = 0, at = 0; p < planes; p++, at += rows) {
+      const next = this.numbers(this.parsed + 4 * planes, bits);
+      for (let p = 0; p < planes; p++) {
         const u = (this.uAt + p * this.uPlane + this.available * this.uStride) >> 2;
-        for (let i = 0; i < rows; i++) floats[u + i] = scale[p] * values[at + i];
+        for (let i = 0; i < rows; i++) floats[u + i] = scale[p] * next();
       }
-      for (let p = 0, at = planes * rows; p < planes; p++, at += columns) {
+      for (let p = 0; p < planes; p++) {
         const v = (this.vAt + p * this.vPlane + this.available * this.vStride) >> 2;
-        for (let j = 0; j < columns; j++) floats[v + j] = values[at + j];
+        for (let j = 0; j < columns; j++) floats[v + j] = next();
       }
       this.parsed += size;
       this.available++;
     }
     this.incoming = new Uint8Array(0);
+  }
+
+  /** Read signed numbers of so many bits each, one a call. */
+  numbers(at, bits) {
+    const bytes = this.incoming;
+    const mask = 2 ** bits - 1;
+    const zero = 2 ** (bits - 1) - 1;
+    let held = 0;
+    let count = 0;
+    return () => {
+      while (count < bits) {
+        held |= bytes[at++] << count;
+        count += 8;
+      }
+      const value = (held & mask) - zero;
+      held >>>= bits;
+      count -= bits;
+      return value;
+    };
   }
 
   /** Draw only rows top..bottom and columns left..right from now on. */

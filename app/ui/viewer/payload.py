@@ -3,12 +3,12 @@
 The format, little-endian, one block per rank in rising order, so that the browser paints while the rest streams in:
 
     for each plane: float32 c                  c * U[i] * V[j] is the layer in grey levels (0..255)
-    for each plane: U, one integer per row
-    for each plane: V, one integer per column
-    zero bytes up to a multiple of 4
+    for each plane: U, one number per row      numbers of `bits[k]` bits, lowest bit first, without gaps;
+    for each plane: V, one number per column   2**(bits - 1) - 1 is to be taken away from each
+    zero bits up to a multiple of 4 bytes
 
-The integers are int16 for the first `wide` ranks and int8 after. How many must be wide follows from the errors that
-rounding adds up to, so that a photograph takes about a byte a number and a harsh picture what it needs.
+How many bits a rank gets follows from the errors that rounding adds up to: the same share of them from each rank, so
+leading ranks get more (reverse water-filling), and a harsh picture gets what it needs.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from lowrank.svd import SVD
 #: Longest side of a fitted view, in pixels.
 FIT_SIDE = 1600
 
-# Rounding errors of many layers add up like a Gaussian's; this variance (grey levels squared) keeps 4.4 standard
+# Rounding errors of many layers add up like a Gaussian's; this variance (grey levels squared) keeps 5.5 standard
 # deviations under one level at the worst pixel, and two pictures less than a level apart round at most one apart.
-_VARIANCE = (1 / 4.4) ** 2
+_VARIANCE = (1 / 5.5) ** 2
+
+_FEWEST_BITS, _MOST_BITS = 2, 16
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Payload:
     columns: int
     planes: int
     rank: int
-    wide: int
+    bits: tuple[int, ...]
 
 
 def encode(svd: SVD) -> Payload:
@@ -58,9 +60,11 @@ def encode(svd: SVD) -> Payload:
     u = np.ascontiguousarray(np.moveaxis(svd.U, -1, 0), np.float32)  # (r, c, m)
     v = np.ascontiguousarray(np.moveaxis(svd.Vt, -2, 0), np.float32)  # (r, c, n)
     s = np.moveaxis(svd.s, -1, 0).astype(np.float32) * np.float32(255)  # (r, c)
-    wide = _wide(u, v, s)
-    data = _blocks(u[:wide], v[:wide], s[:wide], np.int16) + _blocks(u[wide:], v[wide:], s[wide:], np.int8)
-    return Payload(data, rows, columns, planes, svd.rank, wide)
+    bits = _bits(u, v, s)
+    blocks = np.empty(svd.rank, object)
+    for b in np.unique(bits):
+        blocks[bits == b] = _blocks(u[bits == b], v[bits == b], s[bits == b], int(b))
+    return Payload(b"".join(blocks), rows, columns, planes, svd.rank, tuple(bits.tolist()))
 
 
 def fitted_shape(rows: int, columns: int, pixels: int | None) -> tuple[int, int]:
@@ -101,32 +105,43 @@ def _averaged_rows(a: Array, rows: int) -> Array:
     return np.stack([weights @ matrix for matrix in flat]).reshape(*a.shape[:-2], rows, a.shape[-1])
 
 
-def _steps(vectors: Array, dtype: type[np.signedinteger]) -> NDArray[np.float32]:
-    """Step of each vector so that its largest entry takes the largest integer; shape (r, c, m) -> (r, c, 1)."""
-    largest = np.abs(vectors).max(-1, keepdims=True) / np.float32(np.iinfo(dtype).max)
-    return np.where(largest > 0, largest, np.float32(1))
+def _bits(u: Array, v: Array, s: Array) -> NDArray[np.int64]:
+    """Bits of each rank's numbers, as few as keep the worst pixel's variance; shapes (r, c, m), (r, c, n), (r, c)."""
+    # of a step as large as the vector's largest entry; rounding's variance is a twelfth of the step's square
+    weight = np.square(s[..., None].astype(np.float64)) / 12
+    by_row = weight * np.square(u * np.abs(v).max(-1, keepdims=True))
+    by_column = weight * np.square(v * np.abs(u).max(-1, keepdims=True))
+    largest = (by_row.max(-1) + by_column.max(-1)).max(-1)
+
+    def shared(share: float) -> NDArray[np.int64]:
+        """Bits with which each rank adds `share` to the variance, or less."""
+        return np.clip(np.ceil(np.log2(np.sqrt(largest / share) + 1)) + 1, _FEWEST_BITS, _MOST_BITS).astype(np.int64)
+
+    def worst(bits: NDArray[np.int64]) -> float:
+        """Variance at the worst row, column and plane."""
+        steps = (2.0 ** (bits - 1) - 1) ** -2
+        return float(sum(np.einsum("r,rci->ci", steps, x).max(-1) for x in (by_row, by_column)).max(initial=0.0))
+
+    low, high = np.log2(_VARIANCE) - 40, np.log2(_VARIANCE)
+    for _ in range(16):
+        middle = (low + high) / 2
+        low, high = (middle, high) if worst(shared(2.0**middle)) <= _VARIANCE else (low, middle)
+    return shared(2.0**low)
 
 
-def _wide(u: Array, v: Array, s: Array) -> int:
-    """How many leading ranks need 16 bits, by the variance that rounding the others to 8 adds at the worst pixel."""
-    weight = np.square(s[..., None]) / 12  # the variance of rounding is a twelfth of the step's square
-    by_row = weight * np.square(u * _steps(v, np.int8))
-    by_column = weight * np.square(v * _steps(u, np.int8))
-    # added up from the last rank: entry k is what all ranks from k on contribute; the worst row, column and plane
-    worst = sum(np.cumsum(x[::-1], axis=0)[::-1].max(-1) for x in (by_row, by_column)).max(-1)
-    return int(np.count_nonzero(worst > _VARIANCE))
+def _blocks(u: Array, v: Array, s: Array, bits: int) -> list[bytes]:
+    """Encode ranks that have the same number of bits."""
+    top = 2 ** (bits - 1) - 1
 
+    def rounded(vectors: Array) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+        step = np.abs(vectors).max(-1, keepdims=True) / np.float32(top)
+        step = np.where(step > 0, step, np.float32(1))
+        return step, (np.rint(vectors / step) + np.float32(top)).astype("<u2").reshape(len(s), -1)
 
-def _blocks(u: Array, v: Array, s: Array, dtype: type[np.signedinteger]) -> bytes:
-    ranks = len(s)
-    if not ranks:
-        return b""
-    u_step, v_step = _steps(u, dtype), _steps(v, dtype)
-    parts = [
-        (s[..., None] * u_step * v_step).astype("<f4").reshape(ranks, -1),
-        np.rint(u / u_step).astype(np.dtype(dtype).newbyteorder("<")).reshape(ranks, -1),
-        np.rint(v / v_step).astype(np.dtype(dtype).newbyteorder("<")).reshape(ranks, -1),
-    ]
-    row = np.concatenate([part.view(np.uint8).reshape(ranks, -1) for part in parts], axis=1)
-    padding = -row.shape[1] % 4
-    return np.pad(row, ((0, 0), (0, padding))).tobytes()
+    (u_step, u_numbers), (v_step, v_numbers) = rounded(u), rounded(v)
+    heads = (s[..., None] * u_step * v_step).astype("<f4").reshape(len(s), -1).view(np.uint8)
+    numbers = np.concatenate([u_numbers, v_numbers], axis=1)
+    single = np.unpackbits(numbers.view(np.uint8).reshape(*numbers.shape, 2), axis=-1, bitorder="little")[..., :bits]
+    packed = np.packbits(single.reshape(len(s), -1), axis=1, bitorder="little")
+    rows = np.concatenate([heads, packed], axis=1)
+    return [row.tobytes() for row in np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))]

@@ -119,6 +119,9 @@ MEASURING = "Measuring PSNR and SSIM"
 BREAK_EVEN_BYTES = "break-even, bytes"
 BREAK_EVEN_NUMBERS = "break-even, numbers"
 
+OPTIMAL = "The error at every rank is within {excess} of the smallest possible."
+EXACT = "The error at every rank is the smallest possible."
+
 DOWNLOADS = "Download"
 DOWNLOAD_PICTURE = "Picture at rank {k} (PNG)"
 DOWNLOAD_SWEEP = "Sweep from 1 to {k} (animated WebP)"
@@ -163,6 +166,11 @@ def percent(share: float) -> str:
         if 0 < round(100 * share, digits) < 100:
             return f"{100 * share:.{digits}f} %"
     return f"{100 * share:.0f} %"
+
+
+def optimality(excess: float) -> str:
+    """How near to the best the factors are, by the estimate of `SVD.excess`."""
+    return EXACT if excess < 1e-7 else OPTIMAL.format(excess=percent(excess))
 
 
 def decimals(value: float) -> str:

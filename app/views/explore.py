@@ -110,6 +110,7 @@ def curve_chart(picture: Picture, color: Color) -> None:
         config=charts.CONFIG,
         alt=charts.alternative(series, measure),
     )
+    st.caption(text.optimality(svd.excess))
 
 
 page()

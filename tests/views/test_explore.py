@@ -183,7 +183,7 @@ def test_what_is_sent_draws_the_cores_pictures(color, sent):
     ((url, original),) = pictures_shown(at)
     spec = pane(at)["factors"]
     assert len(sent[url]) == spec["bytes"]
-    shape = {name: spec[name] for name in ("rows", "columns", "planes", "rank", "wide")}
+    shape = {name: spec[name] for name in ("rows", "columns", "planes", "rank", "bits")}
     u, v = decoded(Payload(sent[url], **shape))
     for k in (1, 12, 300):
         drawn = np.rint(np.einsum("kpm,kpn->mnp", u[:k], v[:k]).clip(0, 255)).squeeze()
@@ -493,3 +493,8 @@ def test_no_word_of_the_page_is_written_twice_over():
     at = explore()
     assert len(set(map(str.lower, (button.label for button in at.button)))) == len(at.button)
     assert text.UNEXPECTED not in words(at)
+
+
+def test_the_page_says_how_near_to_the_best_the_factors_are():
+    at = explore()
+    assert text.EXACT in [caption.value for caption in at.caption]  # of a small picture

@@ -63,6 +63,14 @@ def test_percent_writes_no_digits_that_tell_nothing(share):
 
 
 @pytest.mark.parametrize(
+    ("excess", "said"),
+    [(0.0, text.EXACT), (1e-9, text.EXACT), (1.4e-6, "within 0.0001 % of"), (8e-4, "within 0.1 % of")],
+)
+def test_optimality(excess, said):
+    assert said in text.optimality(excess)
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [(0.91234, "0.912"), (1.0, "1.000"), (0.0, "0.000"), (-0.25, "-0.250"), (0.9996, "0.9996"), (0.99996, "0.99996")],
 )

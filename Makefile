@@ -6,7 +6,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test check bench bench-speed bench-distortion bench-latency picture pins clean
+.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-latency bench-drop picture pins clean
 .DEFAULT_GOAL = help
 
 help:  ## list these commands
@@ -17,25 +17,34 @@ run: $(VENV)/.app  ## open the app in the browser (PORT=8600 for another port, A
 		--server.address $(or $(ADDRESS),localhost) $(if $(PORT),--server.port $(PORT))
 
 test: $(VENV)/.test chromium  ## run every test, in a real browser too (installs Debian's chromium where it is missing)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
+
+# Two at once, each file's tests together: they share a server, a browser and what is slow to make.
+WORKERS = --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of the core
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -m "not browser" --ignore=tests/views
+	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views
 
-bench: bench-speed bench-distortion bench-latency  ## every benchmark; each prints ratios against named peers
+bench: bench-speed bench-memory bench-distortion bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
 
 bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
 	$(BIN)/python benchmarks/speed.py $(BENCH)
+
+bench-memory: $(VENV)/.test  ## measure the memory that the decomposition takes on top of the picture
+	$(BIN)/python benchmarks/memory.py
 
 bench-distortion: $(VENV)/.test  ## time the measured error at every rank against the direct way
 	$(BIN)/python benchmarks/distortion.py
 
 bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser against the native slider
 	$(BIN)/python benchmarks/latency.py
+
+bench-drop: $(VENV)/.test chromium  ## time the wait from dropping a photograph to its picture, ranks and chart
+	$(BIN)/python benchmarks/drop.py
 
 picture: $(VENV)/.test chromium  ## make the picture of the app in the README anew
 	$(BIN)/python docs/screenshot.py

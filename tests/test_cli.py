@@ -226,7 +226,7 @@ def test_only_the_ssim_rule_computes_ssim(run, photo, monkeypatch):
     def forbidden(*_, **__):
         raise AssertionError("SSIM was computed")
 
-    monkeypatch.setattr(metrics, "structural_similarity", forbidden)
+    monkeypatch.setattr(metrics, "ssim", forbidden)
     others = [arg for rule in RULES if rule != "ssim" for arg in (option(rule), TARGETS.get(rule)) if arg is not None]
     assert run("ranks", photo, *others)[0] == 0
     with pytest.raises(AssertionError, match="SSIM was computed"):

@@ -47,8 +47,9 @@ def pixels(digest: str, _data: bytes) -> Array:
 #: Pictures of at most so many pixels are decomposed at once; larger ones show a preview first.
 _QUICK = 700_000
 
-#: Pixels of the reduced picture that a preview decomposes.
-_PREVIEW = 300_000
+#: Pixels of the reduced picture that a preview decomposes, about; and by how much it is reduced at least, in rows and
+#: in columns: the preview of a picture that will be there soon must be there sooner.
+_PREVIEW, _LEAST_STEP = 300_000, 3
 
 _decomposed: OrderedDict[tuple[str, Color], None] = OrderedDict()
 
@@ -76,7 +77,7 @@ def is_decomposed(digest: str, color: Color, shape: tuple[int, ...]) -> bool:
 def preview_pixels(digest: str, _data: bytes) -> Array:
     """Reduce a large picture to about `_PREVIEW` pixels."""
     image = pixels(digest, _data)
-    return reduced(image, max(1, round((image.shape[0] * image.shape[1] / _PREVIEW) ** 0.5)))
+    return reduced(image, max(_LEAST_STEP, round((image.shape[0] * image.shape[1] / _PREVIEW) ** 0.5)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

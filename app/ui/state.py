@@ -43,7 +43,12 @@ def view() -> View:
 
 
 def change(**fields: object) -> None:
-    """Replace fields of the session's view."""
+    """Replace fields of the session's view, because of what the user did on the page.
+
+    The address that came along is not looked at any more: the browser may have sent it before it heard of the last one
+    that we wrote, and the hand is newer than either.
+    """
+    st.session_state.address = st.query_params.to_dict()
     st.session_state.view = replace(view(), **fields)  # type: ignore[arg-type]
 
 
@@ -86,11 +91,11 @@ def _measured() -> dict[str, Any]:
 
 
 def write_address(**fields: object) -> None:
-    """Put the page's part of the view into the address."""
+    """Put the page's part of the view into the address, unless the browser has it already."""
     address = {name: str(value) for name, value in fields.items() if value}
-    if address != st.session_state.get("address") or st.query_params.to_dict() != address:
-        st.session_state.address = address
+    if not address == st.session_state.get("written") == st.query_params.to_dict():
         st.query_params.from_dict(address)
+    st.session_state.address = st.session_state.written = address
 
 
 def picture() -> Picture:

@@ -123,7 +123,9 @@ def test_a_link_restores_the_view(new_page):
     second = new_page().open(first.address)
     assert (second.title, second.rank) == ("Rocket", 33)
     assert second.numbers() == first.numbers()
-    assert np.array_equal(second.picture(), first.picture())
+    apart = np.abs(second.picture().astype(int) - first.picture())
+    assert apart.max() <= 1  # the layers were added up in another order
+    assert apart.mean() < 1e-3
 
 
 def test_back_and_forward(app):

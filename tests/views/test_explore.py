@@ -200,7 +200,7 @@ def test_a_large_picture_is_shown_as_a_preview_first(sent):
     assert pane(at)["factors"]["id"].endswith("-gray-stage")
     assert numbers(at) == expected_numbers(data, "gray", 9)
     sizes = [Image.open(io.BytesIO(content)).size for url, content in sent.items() if url.endswith(".webp")]
-    assert sizes[-2:] == [(410, 450), (820, 900)]
+    assert sizes[-2:] == [(273, 300), (820, 900)]
     sent.clear()
     at.button(key="pick_portrait").click().run()
     at.button(key=next(b.key for b in at.button if b.label == "` large.png `")).click().run()

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from streamlit.runtime.state.query_params_proxy import QueryParamsProxy
 from streamlit.testing.v1 import AppTest
 
 from app.ui import state, text
@@ -68,6 +69,42 @@ def test_an_address_that_we_wrote_is_not_read_back():
     assert told(at.run()) == ["50"]
     assert at.query_params == {"rank": "4"}
     assert told(at.run()) == ["50"]
+
+
+_STALE = """
+st.button("colour", on_click=lambda: state.change(color="rgb"))
+st.button("back", on_click=lambda: state.change(rank=20))
+view = state.view()
+state.write_address(rank=view.rank, color=view.color)
+st.text(f"{view.rank} {view.color}")
+"""
+
+
+def test_an_address_from_before_our_last_one_does_not_undo_what_the_hand_does(monkeypatch):
+    """The browser sends the address that it has, and what we wrote may still be on its way to it."""
+    written = []
+    from_dict = QueryParamsProxy.from_dict
+    monkeypatch.setattr(QueryParamsProxy, "from_dict", lambda self, to: (written.append(to), from_dict(self, to)))
+    at = script(_STALE)
+    at.query_params.update(rank="20", color="gray")
+    assert told(at.run()) == ["20 gray"]
+    assert told(at.button[0].click().run()) == ["20 rgb"]
+    at.query_params.update(rank="20", color="gray")
+    assert told(at.button[1].click().run()) == ["20 rgb"]
+    assert written[-1] == {"rank": "20", "color": "rgb"}
+    assert at.query_params == {"rank": "20", "color": "rgb"}
+
+
+def test_an_address_is_written_again_where_the_browser_may_have_another(monkeypatch):
+    at = script(_STALE.replace('color="rgb"', 'rank=300'))
+    at.query_params.update(rank="20", color="gray")
+    assert told(at.run()) == ["20 gray"]
+    assert told(at.button[0].click().run()) == ["300 gray"]
+    written = []
+    monkeypatch.setattr(QueryParamsProxy, "from_dict", lambda self, to: written.append(to))
+    at.query_params.update(rank="20")  # sent before it heard of 300
+    assert told(at.button[1].click().run()) == ["20 gray"]
+    assert written == [{"rank": "20", "color": "gray"}]
 
 
 def test_empty_values_are_left_out_of_the_address():

@@ -96,7 +96,7 @@ def test_an_address_from_before_our_last_one_does_not_undo_what_the_hand_does(mo
 
 
 def test_an_address_is_written_again_where_the_browser_may_have_another(monkeypatch):
-    at = script(_STALE.replace('color="rgb"', 'rank=300'))
+    at = script(_STALE.replace('color="rgb"', "rank=300"))
     at.query_params.update(rank="20", color="gray")
     assert told(at.run()) == ["20 gray"]
     assert told(at.button[0].click().run()) == ["300 gray"]

@@ -10,7 +10,8 @@ const MOST_ZOOM = 40;
 class Viewer {
   constructor(root) {
     this.root = root;
-    this.find = (name) => root.querySelector(`.${name}`);
+    const found = {};
+    this.find = (name) => (found[name] ??= root.querySelector(`.${name}`));
     this.panes = [];
     this.mode = 'picture';
     this.beside = this.held = false;
@@ -154,8 +155,9 @@ class Viewer {
     if (!entry.matches(':focus') || this.entered) entry.value = k;
     this.entered = false;
     this.find('viewer').dataset.rank = k;
-    this.find('viewer').style.setProperty('--at', this.position(k));
-    [...this.find('stops').children].forEach((button, i) => button.setAttribute('aria-pressed', stops[i] === k));
+    [...this.find('stops').children].forEach((button, i) => {
+      if (button.ariaPressed !== String(stops[i] === k)) button.ariaPressed = stops[i] === k;
+    });
     for (const pane of this.panes) {
       const { title, alt, rank, readout } = pane.spec;
       const own = Math.min(k, rank);

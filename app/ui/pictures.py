@@ -99,16 +99,20 @@ def drop_zone(page: str, take: Callable[[list[Picture]], None]) -> None:
         key=f"drop_{page}_{turn}",
         help=text.DROP_HELP.format(megapixels=cached.MAX_MEGAPIXELS),
     )
-    arrived = []
+    arrived, refused = [], []
     for file in files or []:
         try:
             arrived.append(add(file.name, file.getvalue()))
         except LowrankError as error:
-            problems().append((file.name, error))
+            refused.append((file.name, error))
     if files:
-        st.session_state.drop_turn = turn + 1
+        # whatever the browser says next may cut this run short, at any look at the session's state; the files are still
+        # in the zone then, and the next run takes them in. So the zone is emptied last.
+        waiting = problems()
         if arrived:
             take(arrived)
+        st.session_state.drop_turn = turn + 1
+        waiting += refused
         st.rerun()
 
 

@@ -498,3 +498,12 @@ def test_no_word_of_the_page_is_written_twice_over():
 def test_the_page_says_how_near_to_the_best_the_factors_are():
     at = explore()
     assert text.EXACT in [caption.value for caption in at.caption]  # of a small picture
+
+
+def test_a_release_whose_run_was_cut_short_is_heard_of_in_the_next_one():
+    at = explore(rank="20")
+    at.session_state["viewer"] = {"rank": [33, 1]}  # as the browser has it; no callback told of it
+    at.run()
+    assert at.session_state["view"].rank == 33
+    set_rank(at, 40)
+    assert at.session_state["view"].rank == 40  # and only once

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.ui import pictures, text
 from views.screen import (
@@ -229,3 +230,22 @@ def test_a_sample_dropped_by_its_owner_is_an_upload_like_any_other():
     at = drop(explore(), ("portrait.jpg", sample("portrait")))
     assert heading(at) == "` portrait.jpg `"
     assert at.query_params == {"rank": "50", "color": "gray"}
+
+
+def test_files_whose_run_was_cut_short_are_taken_in_by_the_next_one():
+    at = AppTest.from_string(
+        "import streamlit as st\n"
+        "from app.ui import pictures\n"
+        "def take(arrived):\n"
+        "    st.session_state.turns = st.session_state.get('turns', 0) + 1\n"
+        "    if st.session_state.turns == 1:\n"
+        "        st.stop()  # as the next message from the browser does\n"
+        "    st.session_state.taken = [one.title for one in arrived]\n"
+        "pictures.drop_zone('here', take)\n"
+        "st.text(str(st.session_state.get('taken')))\n",
+        default_timeout=10,
+    ).run()
+    drop(at, ("mine.png", noisy(8, 9)))
+    assert not at.text
+    assert [one.value for one in at.run().text] == ["['mine.png']"]
+    assert at.session_state["turns"] == 2

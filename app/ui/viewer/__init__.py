@@ -109,9 +109,14 @@ def viewer(
             "gradient": ",".join(f"rgb({r} {g} {b})" for r, g, b in rgb[:: DIFFERENCE_LIMIT // 4].tolist()),
         },
     }
-    _component(
-        key=key,
-        data=data,
-        on_rank_change=lambda: on_rank(int(st.session_state[key].rank[0])),
-        on_wanted_change=on_zoom,
-    )
+
+    def release() -> None:
+        rank, when = st.session_state[key].rank
+        on_rank(int(rank))
+        st.session_state[f"{key}_heard"] = when
+
+    seen = _component(key=key, data=data, on_rank_change=release, on_wanted_change=on_zoom)
+    told = getattr(seen, "rank", None)
+    if told and told[1] > st.session_state.get(f"{key}_heard", 0):  # the run that was to hear of it was cut short
+        release()
+        st.rerun()

@@ -17,7 +17,10 @@ from strategies import pictures, seeds
 
 from lowrank.color import displayed, to_planes
 from lowrank.errors import ImageError
-from lowrank.image import EXTENSIONS, FORMATS, MAX_PIXELS, read_image, to_png
+from lowrank.image import read_image, to_png
+from lowrank.intake.limits import DEFAULT
+from lowrank.intake.sniff import EXTENSIONS, FORMATS
+MAX_PIXELS = DEFAULT.pixels
 
 DEEP = np.arange(65536, dtype=np.uint16).reshape(256, 256)  # every 16-bit level once
 

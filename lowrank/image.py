@@ -1,8 +1,8 @@
 """Encoded bytes <-> float array in [0, 1]: the door for pictures.
 
 What is done to a picture on the way in: the first frame is taken, the EXIF orientation applied, transparency laid on
-white, an ICC profile, CMYK and Lab converted to sRGB, and samples read at their full depth. Grey stays grey. What a file
-may ask for is limited before it is decoded; what is damaged is refused, never half shown.
+white, an ICC profile, CMYK and Lab converted to sRGB, and samples read at their full depth. Grey stays grey. What a
+file may ask for is limited before it is decoded; what is damaged is refused, never half shown.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from PIL import Image
 from lowrank.color import LUMA, Array, to_levels
 from lowrank.errors import ImageError
 from lowrank.intake import headers
+from lowrank.intake.decode import decode
 from lowrank.intake.limits import DEFAULT, Limits
-from lowrank.intake.samples import Samples, decode
+from lowrank.intake.samples import Samples, bands
 from lowrank.intake.sniff import sniff
 from lowrank.intake.words import Note, Refusal
 
@@ -120,12 +121,12 @@ def read_file(source: str | os.PathLike[str], limits: Limits = DEFAULT) -> bytes
 
 def decoded(data: bytes, limits: Limits) -> Samples:
     """Decode a picture: everything that is done to bytes from outside, and nothing else."""
-    format = sniff(data)
-    header = headers.examine(data, format, limits)
+    codec = sniff(data)
+    header = headers.examine(data, codec, limits)
     # Decoders raise a dozen unrelated exceptions on hostile bytes (SyntaxError, struct.error, KeyError...), so all of
     # them are caught, here and nowhere else, and no image object outlives its exception: a second load can "succeed".
     try:
-        return decode(data, format, header, limits)
+        return decode(data, codec, header, limits)
     except ImageError:
         raise
     except MemoryError:
@@ -134,27 +135,22 @@ def decoded(data: bytes, limits: Limits) -> Samples:
         raise Refusal.DAMAGED.error() from None
 
 
-#: Pixels that are developed at a time: a large picture is not held several times over.
-_BAND = 1 << 20
-
-
 def developed(samples: Samples, *, gray: bool = False) -> Picture:
     """Samples -> float32 in [0, 1], on white, upright."""
     height, width, channels = samples.values.shape
     colors, notes, seen_through = channels - 1 + channels % 2, samples.notes, False
     luma = gray and colors == 3
     pixels = np.empty((height, width) if luma or colors == 1 else (height, width, colors), np.float32)
-    step = max(1, _BAND // width)
-    for top in range(0, height, step):
-        part = samples.values[top : top + step].astype(np.float32)
+    for rows in bands(height, width):
+        part = samples.values[rows].astype(np.float32)
         part /= np.float32(samples.peak)
         color, alpha = part[..., :colors], part[..., colors:]
         if channels > colors and alpha.min() < 1:
             seen_through = True
             color = color * alpha + (1 - alpha)
-        pixels[top : top + step] = color @ LUMA.astype(np.float32) if luma else color if colors == 3 else color[..., 0]
+        pixels[rows] = color @ LUMA.astype(np.float32) if luma else color if colors == 3 else color[..., 0]
     if seen_through:
-        notes = [*notes, Note.WHITE.value]
+        notes = [*notes, Note.WHITE.filled()]
     return Picture(np.ascontiguousarray(_upright(pixels, samples.orientation)), tuple(notes))
 
 

@@ -23,7 +23,6 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ AVAILABLE = hasattr(os, "fork")
 #: Seconds beyond a picture's own time after which its child is no longer waited for.
 _GRACE = 5.0
 
-# The server needs the readers and NumPy alone, so the package is entered by a side door: its face would import the rest.
+# The server needs the readers and NumPy alone, so the package is entered by a side door: its face would import all.
 _SERVER = """
 import sys, types
 lowrank = sys.modules["lowrank"] = types.ModuleType("lowrank")
@@ -95,7 +94,7 @@ def _samples(head: dict[str, Any], line: _Line, limits: Limits) -> Samples:
         } if all(isinstance(note, str) and Note.of(note) for note in notes):
             limits.check_size(w, h)
             values = np.empty((h, w, channels), kind)
-            line.receive_into(memoryview(values.reshape(-1).view(np.uint8)))
+            line.receive_into(values.reshape(-1).view(np.uint8).data)
             if values.min() >= 0 and values.max() <= peak:  # false where there are NaN
                 return Samples(values, peak, notes, orientation)
     raise Refusal.CRASH.error()
@@ -178,7 +177,7 @@ def _running() -> socket.socket:
     with its_end:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _SERVER, str(root / "lowrank")],
-            stdin=its_end,
+            stdin=its_end.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # where libtiff would write what a file tells it to
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
@@ -237,7 +236,7 @@ def _work(line: _Line) -> None:
     else:
         head = {key: value for key, value in vars(samples).items() if key != "values"}
         head |= {"shape": samples.values.shape, "type": samples.values.dtype.str[1:]}
-        line.send(head, memoryview(np.ascontiguousarray(samples.values).reshape(-1).view(np.uint8)))
+        line.send(head, np.ascontiguousarray(samples.values).reshape(-1).view(np.uint8).data)
 
 
 def _confine(limits: Limits) -> None:

@@ -20,6 +20,7 @@ from lowrank.errors import ImageError
 from lowrank.image import read_image, to_png
 from lowrank.intake.limits import DEFAULT
 from lowrank.intake.sniff import EXTENSIONS, FORMATS
+
 MAX_PIXELS = DEFAULT.pixels
 
 DEEP = np.arange(65536, dtype=np.uint16).reshape(256, 256)  # every 16-bit level once

@@ -1,7 +1,7 @@
 """What a file declares, read before any decoder runs and before anything is allocated: sides, frames, scans.
 
-The walks below go from part to part of a file, as its format lays them out, and look into none. A file that ends within a
-part was cut off. Where a format's own library reads the header alone (AVIF, HEIC), it is left to that.
+The walks below go from part to part of a file, as its format lays them out. A file that ends within a part was cut off.
+Where a format's own library reads the header alone (AVIF, HEIC), it is left to that.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Header:
     scans: tuple[tuple[int, int], ...] = ()
 
 
-def examine(data: bytes, format: str, limits: Limits) -> Header | None:
+def examine(data: bytes, codec: str, limits: Limits) -> Header | None:
     """Read a file's header and hold it against the limits.
 
     Parameters
     ----------
     data : bytes
-    format : str
+    codec : str
         One of `lowrank.intake.sniff.FORMATS`, by which the bytes are taken.
     limits : Limits
 
@@ -51,14 +51,20 @@ def examine(data: bytes, format: str, limits: Limits) -> Header | None:
         If the file asks for more than the limits allow, was cut off, or is a camera's raw file.
     """
     limits.check_bytes(len(data))
-    walk = _WALKS.get(format)
+    walk = _WALKS.get(codec)
     if walk is None:
         return None
     try:
         header = walk(data, limits)
     except ImageError:
         raise
-    except (struct.error, LookupError, ValueError, OverflowError, zlib.error):  # it ends, or jumps, where a part should be
+    except (
+        struct.error,
+        LookupError,
+        ValueError,
+        OverflowError,
+        zlib.error,
+    ):  # it ends where a part should be
         raise Refusal.DAMAGED.error() from None
     limits.check_size(header.width, header.height)
     limits.check_frames(header.frames)
@@ -151,8 +157,8 @@ def _jpeg(data: bytes, limits: Limits) -> Header:
 def padded(data: bytes, header: Header) -> bytes:
     """Return a JPEG with bytes of no meaning wherever its compressed data comes to an end.
 
-    A decoder that had all it needed skips them. One that had not takes them for the picture, where without them it would
-    have filled up with grey; so a JPEG was cut off if, and but for chance only if, it decodes to something else now.
+    A decoder that had all it needed skips them. One that had not takes them for the picture, where without them it
+    would have filled up with grey; so a JPEG was cut off if, and but for chance only if, it looks different now.
     """
     filler = bytes(73 * i % 255 for i in range(1, 33))
     parts, done = [], 0

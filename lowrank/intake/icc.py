@@ -18,7 +18,9 @@ from PIL import Image, ImageCms
 Floats = NDArray[np.float32]
 
 #: Red, green and blue of sRGB under the D50 that profiles are written for (the sRGB profile of the ICC).
-_SRGB = np.array([[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]])
+_SRGB = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
 
 #: A profile that moves no colour by more than so many levels of 255 is taken for sRGB itself.
 _SAME = 2
@@ -83,7 +85,8 @@ def deep_conversion(profile: bytes, channels: int) -> Callable[[Floats], Floats]
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGBA" if mode == "RGBA" else "RGB")
+        target = "RGBA" if mode == "RGBA" else "RGB"
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target)
     except (ImageCms.PyCMSError, OSError, ValueError):  # broken, or for other channels: pictures are still pictures
         return None
 
@@ -125,21 +128,17 @@ def _curve(tag: bytes) -> Callable[[Floats], Floats]:
         raise ValueError("no tone curve")
     (kind,) = struct.unpack_from(">H", tag, 8)
     count = (1, 3, 4, 5, 7)[min(kind, 4)]
-    g, a, b, c, d, e, f = (*(v / 0x10000 for v in struct.unpack_from(f">{count}i", tag, 12)), *(0.0,) * (7 - count))
+    said = [number / 0x10000 for number in struct.unpack_from(f">{count}i", tag, 12)]
+    g, a, b, c, d, e, f = (said + [0.0] * 7)[:7]
     if kind == 0:
-        a, d = 1.0, 0.0
-    elif kind in (1, 2):  # the power from where its base is positive on; below, the constant c
-        a, d, e, f, c = a or 1.0, -b / (a or 1.0), c, c, 0.0
-    above = np.float32(g), np.float32(a), np.float32(b), np.float32(e)
-
-    def curve(x: Floats) -> Floats:
-        g, a, b, e = above
-        return np.where(x >= d, np.power(np.maximum(a * x + b, 0), g) + e, np.float32(c) * x + np.float32(f))
-
-    return curve
+        a = 1.0
+    elif kind in (1, 2) and a:  # the power from where its base is positive on, and below it zero; c is added to both
+        d, e, f, c = -b / a, c, c, 0.0
+    return lambda x: np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).astype(np.float32)
 
 
 def _encode(linear: Floats) -> Floats:
     """Linear light -> sRGB, clipped to [0, 1]."""
     linear = np.clip(linear, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, np.float32(1 / 2.4)) - np.float32(0.055))
+    curved = np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(linear <= np.float32(0.0031308), np.float32(12.92) * linear, curved)

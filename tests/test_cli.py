@@ -21,7 +21,7 @@ import lowrank
 from lowrank import decompose, metrics, storage
 from lowrank.cli import main
 from lowrank.color import COLORS, displayed, from_planes, to_planes
-from lowrank.image import EXTENSIONS
+from lowrank.intake.sniff import EXTENSIONS
 from lowrank.ranks import RULES, RankError
 
 ROOT = str(Path(lowrank.__file__).parents[1])

@@ -7,6 +7,7 @@ Pillow does not hold of a TIFF by tifffile (see tiff.py).
 from __future__ import annotations
 
 import io
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,9 @@ _READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
 
+for _name in ("PIL", "tifffile"):  # what they log goes where the program wants it, not to the terminal by itself
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
 _ORIENTATION, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 274, 258, 262, 284, 339  # tags of EXIF and TIFF
 
 
@@ -82,6 +86,7 @@ def decode(data: bytes, codec: str, header: Header | None, limits: Limits) -> Sa
         turned = _tags(image).get(_ORIENTATION, 1)  # which Pillow undoes in a TIFF while it loads
         samples = None
         if codec == "TIFF":
+            image.tile = [_in_native_order(tile) for tile in image.tile]
             _check_covered(image)
             samples = _deep_tiff(data, image)
         if samples is None:
@@ -221,6 +226,14 @@ def _reopened(data: bytes, image: ImageFile.ImageFile, old: str, new: str) -> Im
     ]
     other.load()
     return other
+
+
+def _in_native_order(tile: ImageFile._Tile) -> ImageFile._Tile:
+    """Correct Pillow, which forgets for 32 bits that libtiff has the bytes in this machine's order already."""
+    rawmode = _rawmode(tile.args)
+    if tile.codec_name != "libtiff" or isinstance(tile.args, str) or tile.args is None:
+        return tile
+    return tile._replace(args=(re.sub(r"^([IF]);32B?([SF])?$", r"\1;32N\2", rawmode), *tile.args[1:]))
 
 
 def _deep_tiff(data: bytes, image: ImageFile.ImageFile) -> Samples | None:

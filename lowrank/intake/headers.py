@@ -17,7 +17,7 @@ from lowrank.intake.limits import Limits
 from lowrank.intake.words import Refusal
 
 #: Tags of TIFF.
-SUBFILE, WIDTH, LENGTH, SUB_IFDS, DNG = 254, 256, 257, 330, 50706
+SUBFILE, WIDTH, LENGTH, COMPRESSION, SUB_IFDS, DNG = 254, 256, 257, 259, 330, 50706
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,11 @@ def _jpeg(data: bytes, limits: Limits) -> Header:
             scans.append((at, following.start()))
             limits.check_scans(len(scans))
             at = following.start()
-    return Header(width, height, scans=() if arithmetic else tuple(scans))
+    if arithmetic:
+        return Header(width, height)
+    if 8 * sum(end - start for start, end in scans) < -(-width // 8) * -(-height // 8):  # not a bit for each block
+        raise Refusal.DAMAGED.error()
+    return Header(width, height, scans=tuple(scans))
 
 
 def padded(data: bytes, header: Header) -> bytes:
@@ -203,7 +207,11 @@ def _table(packed: int) -> int:
 
 def _bmp(data: bytes, limits: Limits) -> Header:
     (size,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if size == 12 else "<ii", data, 18)
+    width, height, _, bits = struct.unpack_from("<HHHH" if size == 12 else "<iiHH", data, 18)
+    runs = size != 12 and struct.unpack_from("<I", data, 30)[0] in (1, 2)
+    limits.check_size(width, abs(height))
+    if not runs and width * abs(height) * bits > 8 * len(data):
+        raise Refusal.DAMAGED.error()
     return Header(width, abs(height))
 
 
@@ -236,6 +244,8 @@ def _tiff(data: bytes, limits: Limits) -> Header:
         raise Refusal.OTHER_KIND.error(kind="a camera's raw file")
     width, height = first[WIDTH], first[LENGTH]
     limits.check_size(width, height)
+    if first.get(COMPRESSION, 1) == 1 and width * height > 8 * len(data):  # not a bit for each pixel
+        raise Refusal.DAMAGED.error()
     pages = {at}
     while seen and seen not in pages:
         pages.add(seen)
@@ -253,10 +263,18 @@ def _directory(data: bytes, at: int, order: str, big: bool) -> tuple[dict[int, i
     (following,) = struct.unpack_from(order + pointer, data, end)
     tags: dict[int, int] = {}
     for position in range(start, end, step):
-        tag, kind, _ = struct.unpack_from(order + entry, data, position)
-        value = "H" if kind == 3 else pointer
-        (tags[tag],) = struct.unpack_from(order + value, data, position + step - struct.calcsize(pointer))
+        tag, kind, number = struct.unpack_from(order + entry, data, position)
+        place = position + step - struct.calcsize(pointer)
+        (value,) = struct.unpack_from(order + pointer, data, place)
+        size = number * _SIZES.get(kind, 0)
+        if size > struct.calcsize(pointer) and value + size > len(data):
+            raise Refusal.DAMAGED.error()
+        (tags[tag],) = struct.unpack_from(order + "H", data, place) if kind == 3 and number == 1 else (value,)
     return tags, following
+
+
+#: Bytes of a value by TIFF's type.
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
 _WALKS: dict[str, Callable[[bytes, Limits], Header]] = {

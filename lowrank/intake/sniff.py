@@ -41,7 +41,6 @@ _REFUSED = (
     (0, b"\xff\x0a", "a JPEG XL picture"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (0, b"\0\0\x01\0", "an icon"),
-    (0, b"\0\0\x02\0", "a cursor"),
     (0, b"DDS ", "a DirectDraw texture"),
     (0, b"v/1\x01", "an OpenEXR picture"),
     (0, b"#?RADIANCE", "a Radiance picture"),

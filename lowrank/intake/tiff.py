@@ -43,6 +43,7 @@ def read(data: bytes) -> Samples:
             or page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
             or page.axes not in ("YX", "YXS", "SYX")
             or colors not in (1, 3)
+            or len(page.extrasamples) > 1
         ):
             raise Refusal.UNSUPPORTED.error(format="TIFF")
         if len(places) != np.prod(page.chunked) or any(at < 8 or n < 1 or at + n > len(data) for at, n in places):

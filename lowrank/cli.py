@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `argv` without the program's name."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot spell a name must not end the run
-    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in a sentence, or is harmless
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in a sentence
     try:
         code = _run(argv)
         print(end="", flush=True)

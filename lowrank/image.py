@@ -107,14 +107,15 @@ def to_png(image: Array) -> bytes:
 def read_file(source: str | os.PathLike[str], limits: Limits = DEFAULT) -> bytes:
     """Return the content of a file that is no larger than the limits allow."""
     path = Path(source)
+    name = repr(path.name if len(path.name) <= 100 else f"{path.name[:99]}…")
     try:
         with path.open("rb") as file:
             limits.check_bytes(os.fstat(file.fileno()).st_size)
             data = file.read(limits.bytes + 1)  # of a pipe, nobody knows the size
     except FileNotFoundError:
-        raise Refusal.NO_FILE.error(name=repr(path.name)) from None
+        raise Refusal.NO_FILE.error(name=name) from None
     except (OSError, ValueError):
-        raise Refusal.NO_ACCESS.error(name=repr(path.name)) from None
+        raise Refusal.NO_ACCESS.error(name=name) from None
     limits.check_bytes(len(data))
     return data
 
@@ -127,8 +128,8 @@ def decoded(data: bytes, limits: Limits) -> Samples:
     # them are caught, here and nowhere else, and no image object outlives its exception: a second load can "succeed".
     try:
         return decode(data, codec, header, limits)
-    except ImageError:
-        raise
+    except ImageError as error:
+        raise error from None
     except MemoryError:
         raise Refusal.MEMORY.error() from None
     except Exception:

@@ -66,18 +66,23 @@ def read_picture(source: bytes | str | os.PathLike[str], *, gray: bool = False, 
     data = source if isinstance(source, bytes) else image.read_file(source, limits)
     limits.check_bytes(len(data))
     request = {"limits": asdict(limits), "bytes": len(data)}
-    started = time.monotonic()
-    with _child() as connection:
+    for first in (True, False):
+        server, connection = _child()
+        started = time.monotonic()
         line = _Line(connection, started + limits.seconds + _GRACE)
         try:
-            line.send(request, data)
-            samples = _samples(line.receive_head(), line, limits)
+            with connection:
+                line.send(request, data)
+                samples = _samples(line.receive_head(), line, limits)
+            return image.developed(samples, gray=gray)
         except TimeoutError:
-            raise Refusal.TIME.error() from None
+            break
         except (OSError, EOFError):  # the child is gone; its alarm is set after `started`
-            late = time.monotonic() - started >= limits.seconds
-            raise (Refusal.TIME if late else Refusal.CRASH).error() from None
-    return image.developed(samples, gray=gray)
+            if time.monotonic() - started >= limits.seconds:
+                break
+            if not (first and _has_ended(server)):
+                raise Refusal.CRASH.error() from None
+    raise Refusal.TIME.error()
 
 
 def _samples(head: dict[str, Any], line: _Line, limits: Limits) -> Samples:
@@ -164,41 +169,51 @@ def stop() -> None:
         process.wait()
 
 
-def _running() -> socket.socket:
-    """Return the line to a server that runs; to be called under the lock."""
+def _running() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Return a server that runs, and the line to it; to be called under the lock."""
     global _server
     if _server is not None:
         process, control = _server
         if process.poll() is None:
-            return control
+            return process, control
         control.close()
     control, its_end = socket.socketpair()
-    root = Path(__file__).parents[1]
+    control.settimeout(_GRACE)
     with its_end:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _SERVER, str(root / "lowrank")],
+            [sys.executable, "-P", "-c", _SERVER, str(Path(__file__).parent)],
             stdin=its_end.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # where libtiff would write what a file tells it to
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             start_new_session=True,  # Ctrl-C is for the program, which ends the server in its own time
         )
     _server = process, control
-    return control
+    return process, control
 
 
-def _child() -> socket.socket:
-    """Have a child forked, and return the line to it."""
+def _child() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Have a child forked; return the server, and the line to the child."""
     for _ in range(2):  # once more with a new server, should this one have been killed
         ours, its_end = socket.socketpair()
         with its_end:
             try:
                 with _lock:
-                    socket.send_fds(_running(), [b"."], [its_end.fileno()])
-                return ours
+                    process, control = _running()
+                    socket.send_fds(control, [b"."], [its_end.fileno()])
+                return process, ours
             except OSError:
                 ours.close()
     raise Refusal.BUSY.error()
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the server itself was killed, and with it the child."""
+    try:
+        process.wait(0.1)  # its sockets close a moment before it is gone
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 # -- the server itself -------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from odd_pictures import BOMBS
+from bombs import BOMBS
 
 #: Reads each file of a folder in a fork of its own, and prints what that took: seconds of CPU, bytes, what was said.
 METER = """

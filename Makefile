@@ -6,7 +6,8 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-latency bench-drop picture pins clean
+.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-latency bench-drop fuzz picture pins \
+	clean
 .DEFAULT_GOAL = help
 
 help:  ## list these commands
@@ -46,6 +47,15 @@ bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser
 bench-drop: $(VENV)/.test chromium  ## time the wait from dropping a photograph to its picture, ranks and chart
 	$(BIN)/python benchmarks/drop.py
 
+SECONDS ?= 600
+FUZZ = build/fuzz
+
+fuzz: $(VENV)/.fuzz  ## fuzz the intake of pictures for SECONDS (600); what it finds is in build/fuzz/findings
+	$(BIN)/python fuzz/seeds.py $(FUZZ)/seeds
+	@mkdir -p $(FUZZ)/corpus $(FUZZ)/findings
+	nice -n 19 $(BIN)/python fuzz/intake.py $(FUZZ)/corpus $(FUZZ)/seeds -max_total_time=$(SECONDS) -max_len=20000 \
+		-timeout=25 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)/findings/ -print_final_stats=1
+
 picture: $(VENV)/.test chromium  ## make the picture of the app in the README anew
 	$(BIN)/python docs/screenshot.py
 
@@ -70,6 +80,10 @@ $(VENV)/.test: $(VENV)/.python requirements.txt tests/requirements.txt pyproject
 	@echo "Installing into $(VENV); the first time takes a minute or two."
 	$(INSTALL) -r tests/requirements.txt
 	@touch $(VENV)/.app $@
+
+$(VENV)/.fuzz: $(VENV)/.test
+	$(INSTALL) -e .[fuzz]
+	@touch $@
 
 # The real browser of the tests is the system's, or the one that CHROMIUM names. Where there is none, root and a sudo
 # that asks for nothing install Debian's; anyone else is told what to do.

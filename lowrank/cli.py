@@ -12,6 +12,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import partial
@@ -23,7 +24,8 @@ from lowrank.color import COLORS, displayed, from_planes, to_planes
 from lowrank.curves import Curve, error_curve
 from lowrank.decompose import truncated_svd
 from lowrank.errors import LowrankError, RankError
-from lowrank.image import EXTENSIONS, read_image, to_png
+from lowrank.image import read_picture, to_png
+from lowrank.intake.sniff import EXTENSIONS
 from lowrank.ranks import RULES, Rule, choose_rank
 
 #: Columns of the printed tables by the field of `Curve`: two lines of title, and the format of a figure.
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `argv` without the program's name."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot spell a name must not end the run
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in a sentence
     try:
         code = _run(argv)
         print(end="", flush=True)
@@ -81,7 +84,7 @@ def _curve(args: argparse.Namespace) -> int:
         print("picture", *(field.name for field in fields(Curve)), sep=",")
 
     def work(picture: Path, target: Path | None) -> str:
-        image = read_image(picture)
+        image, notes = read_picture(picture)
         curve = error_curve(image, color=args.color)
         if target is not None:
             _write(target, curve.to_csv().encode())
@@ -93,7 +96,7 @@ def _curve(args: argparse.Namespace) -> int:
             return curve.to_csv()
         titles = [column[:2] for column in _COLUMNS.values()]
         rows = (_figures(curve, k, _COLUMNS) for k in curve.k[curve.measured].tolist())
-        return _heading(args, picture, image.shape) + _table([*zip(*titles, strict=True), *rows])
+        return _heading(args, picture, image.shape, notes) + _table([*zip(*titles, strict=True), *rows])
 
     return _each(args, work, gap="" if args.csv or args.out else "\n")
 
@@ -105,7 +108,7 @@ def _ranks(args: argparse.Namespace) -> int:
     titles = [("", "rule"), ("", "target"), *(_COLUMNS[name][:2] for name in columns)]
 
     def work(picture: Path, _: Path | None) -> str:
-        image = read_image(picture)
+        image, done = read_picture(picture)
         svd = truncated_svd(to_planes(image, args.color))
         curve = error_curve(image, svd, color=args.color, ranks=())
         rows, notes = [], ""
@@ -122,7 +125,7 @@ def _ranks(args: argparse.Namespace) -> int:
                 rows.append([rule.name, shown, *"-" * len(columns)])
                 notes += f"{rule.name}: {error}\n"
         table = _table([*zip(*titles, strict=True), *rows], left=2)
-        return _heading(args, picture, image.shape) + table + notes
+        return _heading(args, picture, image.shape, done) + table + notes
 
     return _each(args, work, gap="\n")
 
@@ -131,12 +134,13 @@ def _reconstruct(args: argparse.Namespace) -> int:
     """Write the rank-K picture as PNG."""
 
     def work(picture: Path, target: Path | None) -> str:
-        planes = to_planes(read_image(picture), args.color)
+        image, notes = read_picture(picture)
+        planes = to_planes(image, args.color)
         image = from_planes(truncated_svd(planes, args.rank).reconstruct(), args.color)
         assert target is not None  # -o is required
         _write(target, to_png(image))
         psnr = metrics.psnr(from_planes(planes, args.color), displayed(image))
-        return f"{_name(target)}: rank {args.rank}, PSNR {psnr:.2f} dB\n"
+        return f"{_name(target)}: rank {args.rank}, PSNR {psnr:.2f} dB{_aside(notes)}\n"
 
     return _each(args, work)
 
@@ -290,8 +294,13 @@ def _name(path: Path) -> str:
     return str(path) if str(path).isprintable() else repr(str(path))
 
 
-def _heading(args: argparse.Namespace, picture: Path, shape: Sequence[int]) -> str:
-    return f"{_name(picture)}: {shape[1]} x {shape[0]} pixels, {args.color}\n"
+def _heading(args: argparse.Namespace, picture: Path, shape: Sequence[int], notes: Sequence[str]) -> str:
+    return f"{_name(picture)}: {shape[1]} x {shape[0]} pixels, {args.color}{_aside(notes)}\n"
+
+
+def _aside(notes: Sequence[str]) -> str:
+    """What was done to a picture on the way in."""
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def _figures(curve: Curve, k: int, columns: Iterable[str]) -> list[str]:

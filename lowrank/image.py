@@ -1,40 +1,41 @@
-"""Encoded bytes <-> float array in [0, 1]: the only room where Pillow decodes, and where input is limited.
+"""Encoded bytes <-> float array in [0, 1]: the door for pictures.
 
 What is done to a picture on the way in: the first frame is taken, the EXIF orientation applied, transparency laid on
-white, palettes and CMYK turned into RGB, and samples read at their full depth (Pillow cuts 16-bit colour to 8 bits by
-itself). Grey stays grey.
+white, an ICC profile, CMYK and Lab converted to sRGB, and samples read at their full depth. Grey stays grey. What a
+file may ask for is limited before it is decoded; what is damaged is refused, never half shown.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image
 
 from lowrank.color import LUMA, Array, to_levels
 from lowrank.errors import ImageError
-
-#: The formats that are read, as Pillow names them. Nothing else reaches a decoder.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-
-#: The most pixels that a picture may have.
-MAX_PIXELS = 50_000_000
-
-#: File name endings of the formats above, in lower case.
-EXTENSIONS = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif")
-
-_READABLE = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
-_ORIENTATION, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 0x0106, 0x0153  # the tags of EXIF and TIFF
+from lowrank.intake import headers
+from lowrank.intake.decode import decode
+from lowrank.intake.limits import DEFAULT, Limits
+from lowrank.intake.samples import Samples, bands
+from lowrank.intake.sniff import sniff
+from lowrank.intake.words import Note, Refusal
 
 
-def read_image(source: bytes | str | os.PathLike[str], *, gray: bool = False) -> Array:
+class Picture(NamedTuple):
+    """A picture, and what was done to it on the way in."""
+
+    #: float32, shape (h, w) or (h, w, 3), values in [0, 1].
+    pixels: Array
+    #: In words, as "16-bit" or "rotated by EXIF"; none where nothing is to be said.
+    notes: tuple[str, ...] = ()
+
+
+def read_image(source: bytes | str | os.PathLike[str], *, gray: bool = False, limits: Limits = DEFAULT) -> Array:
     """Read a picture.
 
     Parameters
@@ -43,6 +44,8 @@ def read_image(source: bytes | str | os.PathLike[str], *, gray: bool = False) ->
         The encoded picture itself, or where it is.
     gray : bool
         Return the BT.601 luma of a colour picture.
+    limits : Limits
+        What it may ask for at most.
 
     Returns
     -------
@@ -53,18 +56,33 @@ def read_image(source: bytes | str | os.PathLike[str], *, gray: bool = False) ->
     Raises
     ------
     ImageError
-        If there is no such file, or it is no picture, damaged, or larger than `MAX_PIXELS`.
+        If there is no such file, or it is no picture, damaged, or over the limits.
+
+    See Also
+    --------
+    read_picture : says as well what was done to the picture.
+    lowrank.sandbox.read_picture : does it in a process of its own, which a hostile file cannot hold up or break.
     """
-    data = source if isinstance(source, bytes) else _read_file(Path(source))
-    samples = _decode(data)
-    if samples.ndim == 3 and samples.shape[2] in (2, 4):
-        color, alpha = samples[..., :-1], samples[..., -1:]
-        samples = color * alpha + (1 - alpha)  # on white
-    if samples.ndim == 3 and samples.shape[2] == 1:
-        samples = samples[..., 0]
-    if gray and samples.ndim == 3:
-        samples = samples @ LUMA.astype(np.float32)
-    return np.ascontiguousarray(samples)
+    return read_picture(source, gray=gray, limits=limits).pixels
+
+
+def read_picture(source: bytes | str | os.PathLike[str], *, gray: bool = False, limits: Limits = DEFAULT) -> Picture:
+    """Read a picture, and say what was done to it.
+
+    Takes and raises what `read_image` does.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> stream = io.BytesIO()
+    >>> Image.new("RGBA", (5, 3), (255, 0, 0, 0)).save(stream, "PNG")
+    >>> pixels, notes = read_picture(stream.getvalue())
+    >>> pixels.shape, pixels.min().item(), notes
+    ((3, 5, 3), 1.0, ('transparency on white',))
+    """
+    data = source if isinstance(source, bytes) else read_file(source, limits)
+    return developed(decoded(data, limits), gray=gray)
 
 
 def to_png(image: Array) -> bytes:
@@ -86,150 +104,63 @@ def to_png(image: Array) -> bytes:
     return stream.getvalue()
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(source: str | os.PathLike[str], limits: Limits = DEFAULT) -> bytes:
+    """Return the content of a file that is no larger than the limits allow."""
+    path = Path(source)
+    name = repr(path.name if len(path.name) <= 100 else f"{path.name[:99]}…")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            limits.check_bytes(os.fstat(file.fileno()).st_size)
+            data = file.read(limits.bytes + 1)  # of a pipe, nobody knows the size
     except FileNotFoundError:
-        raise ImageError(f"There is no file {path.name!r}. Check the name and the folder.") from None
+        raise Refusal.NO_FILE.error(name=name) from None
     except (OSError, ValueError):
-        raise ImageError(f"The file {path.name!r} cannot be read. Check that it is a file and that you may.") from None
+        raise Refusal.NO_ACCESS.error(name=name) from None
+    limits.check_bytes(len(data))
+    return data
 
 
-def _decode(data: bytes) -> NDArray[np.float32]:
-    """Decode the first frame upright; shape (h, w) or (h, w, 1..4), the last of 2 or 4 channels being alpha."""
-    # Pillow raises a dozen unrelated exceptions on hostile bytes (SyntaxError, struct.error, KeyError...), so all of
+def decoded(data: bytes, limits: Limits) -> Samples:
+    """Decode a picture: everything that is done to bytes from outside, and nothing else."""
+    codec = sniff(data)
+    header = headers.examine(data, codec, limits)
+    # Decoders raise a dozen unrelated exceptions on hostile bytes (SyntaxError, struct.error, KeyError...), so all of
     # them are caught, here and nowhere else, and no image object outlives its exception: a second load can "succeed".
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise _too_large(image.width * image.height)
-            samples = _deep_samples(data, image)
-            if samples is None:
-                image.load()
-                samples = _samples(image)
-            return _upright(samples, image.getexif().get(_ORIENTATION, 1))
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError(f"This file is not a picture that can be read here. Give a {_READABLE} file.") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # raised where warnings are errors
-        raise _too_large(None) from None
+        return decode(data, codec, header, limits)
+    except ImageError as error:
+        raise error from None
+    except MemoryError:
+        raise Refusal.MEMORY.error() from None
     except Exception:
-        raise ImageError("This picture is damaged or incomplete. Export it again and give the new file.") from None
+        raise Refusal.DAMAGED.error() from None
 
 
-def _too_large(pixels: int | None) -> ImageError:
-    has = "" if pixels is None else f" It has {pixels / 1e6:.0f} megapixels."
-    return ImageError(f"This picture is too large.{has} Reduce it to at most {MAX_PIXELS // 10**6} megapixels.")
+def developed(samples: Samples, *, gray: bool = False) -> Picture:
+    """Samples -> float32 in [0, 1], on white, upright."""
+    height, width, channels = samples.values.shape
+    colors, notes, seen_through = channels - 1 + channels % 2, samples.notes, False
+    luma = gray and colors == 3
+    pixels = np.empty((height, width) if luma or colors == 1 else (height, width, colors), np.float32)
+    for rows in bands(height, width):
+        part = samples.values[rows].astype(np.float32)
+        part /= np.float32(samples.peak)
+        color, alpha = part[..., :colors], part[..., colors:]
+        if channels > colors and alpha.min() < 1:
+            seen_through = True
+            color = color * alpha + (1 - alpha)
+        pixels[rows] = color @ LUMA.astype(np.float32) if luma else color if colors == 3 else color[..., 0]
+    if seen_through:
+        notes = [*notes, Note.WHITE.filled()]
+    return Picture(np.ascontiguousarray(_upright(pixels, samples.orientation)), tuple(notes))
 
 
-def _samples(image: Image.Image) -> NDArray[np.float32]:
-    """Samples of a loaded image in [0, 1], at the depth that its mode has."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        values = _tiff_values(image).astype(np.float64)
-        if not np.isfinite(values).all():
-            raise ImageError("This picture holds values that are no numbers. Export it again as PNG or TIFF.")
-        key = image.info.get("transparency")
-        return _with_key(_in_unit_range(values, image.mode)[..., None], values == key if isinstance(key, int) else None)
-    if "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
-        image = image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA")
-    elif image.mode == "CMYK":
-        image = _cmyk_to_rgb(image)
-    elif image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    samples = np.array(image, np.float32)
-    samples /= np.float32(255)  # in place: a second array of a large picture costs more than the division
-    return samples
-
-
-def _tiff_values(image: Image.Image) -> NDArray[Any]:
-    """Return numbers as the file means them: Pillow reads unsigned 32 bits as signed, and leaves white at zero."""
-    values, tags = np.asarray(image), getattr(image, "tag_v2", {})
-    if image.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1 and tags:
-        values = values.view(np.uint32)
-    if tags.get(_PHOTOMETRIC) == 0 and values.dtype.kind == "u":
-        values = np.iinfo(values.dtype).max - values
-    return values
-
-
-def _in_unit_range(values: NDArray[np.float64], mode: str) -> NDArray[np.float32]:
-    low, high = values.min(), values.max()
-    if mode.startswith("I;16") or (mode == "I" and low >= 0 and high <= 0xFFFF):
-        values = values / 0xFFFF
-    elif mode == "I" or low < 0 or high > 1:
-        values = (values - low) / ((high - low) or 1.0)
-    return values.astype(np.float32)
-
-
-def _with_key(samples: NDArray[np.float32], keyed: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-    """Add an alpha channel that is 0 where PNG's transparent colour was `keyed`."""
-    if keyed is None:
-        return samples
-    return np.concatenate([samples, np.where(keyed, 0, 1).astype(np.float32)[..., None]], axis=2)
-
-
-def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError):  # a broken profile: the plain formula is still right in kind
-            pass
-    return image.convert("RGB")
-
-
-def _deep_samples(data: bytes, image: ImageFile.ImageFile) -> NDArray[np.float32] | None:
-    """Samples of 16-bit colour in [0, 1], or None where the image has no such thing.
-
-    Pillow keeps only the high byte of each sample. Telling it the opposite byte order yields the low byte, so two
-    decodes give both.
-    """
-    rawmodes = {_rawmode(tile.args) for tile in image.tile}
-    rawmode = rawmodes.pop() if len(rawmodes) == 1 else ""
-    if rawmode == "LA;16B":  # grey with alpha: four bytes a pixel, which RGBA takes as they are
-        raw = np.asarray(_reopened(data, "LA;16B", "RGBA")).astype(np.uint32)
-        words = raw[..., 0::2] << 8 | raw[..., 1::2]
-    elif rawmode in ("RGB;16B", "RGB;16L", "RGB;16N", "RGBA;16B", "RGBA;16L", "RGBA;16N"):
-        native = "L" if sys.byteorder == "little" else "B"
-        order = rawmode[-1].replace("N", native)
-        swapped = rawmode[:-1] + ("L" if order == "B" else "B")
-        high, low = (np.asarray(_reopened(data, rawmode, mode)).astype(np.uint32) for mode in (rawmode, swapped))
-        words = high << 8 | low
-    else:
-        return None
-    image.load()  # the orientation below is read from an image that is known to be whole
-    key = image.info.get("transparency")
-    keyed = (words == np.array(key)).all(-1) if words.shape[-1] == 3 and isinstance(key, tuple) else None
-    return _with_key(words.astype(np.float32) / np.float32(0xFFFF), keyed)
-
-
-def _rawmode(args: Any) -> str:
-    mode = args[0] if isinstance(args, Sequence) and not isinstance(args, str) and args else args
-    return mode if isinstance(mode, str) else ""
-
-
-def _reopened(data: bytes, old: str, new: str) -> ImageFile.ImageFile:
-    """Decode `data` afresh, its samples unpacked as the raw mode `new` in place of `old`."""
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    image.tile = [
-        tile._replace(args=new if isinstance(tile.args, str) else (new, *(tile.args or ())[1:]))
-        if _rawmode(tile.args) == old
-        else tile
-        for tile in image.tile
-    ]
-    image.load()
-    return image
-
-
-def _upright(samples: NDArray[np.float32], orientation: int) -> NDArray[np.float32]:
+def _upright(pixels: NDArray[np.float32], orientation: int) -> NDArray[np.float32]:
     """Undo an EXIF orientation (1 to 8; anything else is left alone)."""
     if orientation in (5, 6, 7, 8):
-        samples = samples.swapaxes(0, 1)
+        pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
-        samples = samples[:, ::-1]
+        pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
-        samples = samples[::-1]
-    return samples
+        pixels = pixels[::-1]
+    return pixels

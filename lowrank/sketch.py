@@ -350,12 +350,24 @@ def _factors(a: Array, U: Array, V: Array, total: float, least: float, rng: np.r
     s[r:] = 0.0
     V[:, :r] /= s[:r].astype(a.dtype)
     if r and s[r - 1] < 1e-3 * s[0]:  # the small ones caught rounding of the large ones
-        V[:, :r] = V[:, :r] @ _inverse_root(_gram(V[:, :r]), 0.0).astype(a.dtype)
+        V[:, :r] = _straightened(V[:, :r])
     if r < len(s):  # beyond the rank of the matrix any orthonormal vectors will do
         V[:, r:] = _orthonormal(_gaussian(rng, len(V), len(s) - r, a.dtype), V[:, :r], 0.0)
     rest = max(total - float(np.square(s).sum()), least, 0.0)
     U, Vt = fixed_signs(U, V.T)
     return SVD(U, s.astype(a.dtype), Vt, np.asarray(total), np.asarray(rest))
+
+
+def _straightened(V: Array) -> Array:
+    """Make the columns orthonormal, each as near to its own as those before it allow."""
+    try:
+        L = np.linalg.cholesky(_gram(V))
+        if L.diagonal().min() > 1e-5:
+            return np.asarray(V @ np.linalg.inv(L).T.astype(V.dtype))
+    except np.linalg.LinAlgError:
+        pass
+    Q, R = np.linalg.qr(V)  # which takes columns too that depend on each other
+    return np.asarray(Q * np.where(R.diagonal() < 0, -1, 1).astype(V.dtype))
 
 
 def _transposed(svd: SVD) -> SVD:

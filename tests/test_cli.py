@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from makers import chunk, png, words
 
 import lowrank
 from lowrank import decompose, metrics, storage
 from lowrank.cli import main
 from lowrank.color import COLORS, displayed, from_planes, to_planes
-from lowrank.image import EXTENSIONS
+from lowrank.intake.sniff import EXTENSIONS
 from lowrank.ranks import RULES, RankError
 
 ROOT = str(Path(lowrank.__file__).parents[1])
@@ -104,6 +105,30 @@ def number(cell):
 
 
 # curve
+
+
+@pytest.mark.parametrize("arguments", [("curve",), ("ranks",)])
+def test_what_was_done_to_a_picture_stands_in_the_heading(run, tmp_path, arguments):
+    path = tmp_path / "deep.png"
+    path.write_bytes(png(words(30, 40, 4)))
+    code, out, err = run(*arguments, path)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{path}: 40 x 30 pixels, gray (16-bit, transparency on white)\n")
+
+
+def test_what_was_done_stands_behind_a_reconstruction_and_in_no_csv(run, tmp_path):
+    path = tmp_path / "deep.png"
+    path.write_bytes(png(words(30, 40)))
+    assert "16-bit" not in run("curve", path, "--csv")[1]
+    out = run("reconstruct", path, "--rank", 5, "-o", tmp_path / "out.png")[1]
+    assert out.rstrip().endswith(" dB (16-bit)")
+
+
+def test_no_library_speaks_on_the_terminal(tmp_path):
+    path = tmp_path / "odd.png"
+    path.write_bytes(png(words(30, 40), chunk(b"eXIf", b"MM\0*\xff\xff\xff\xff")))  # of which Pillow warns
+    done = shell("ranks", path, "--energy", "0.9", text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("color", COLORS)

@@ -1,80 +1,21 @@
-"""Every picture that is odd, deep, turned, transparent, damaged or hostile. All of them are made here, when needed."""
+"""What a picture is once it was read: its depth, its colours, its transparency, and which way up."""
 
 import io
-import json
 import struct
-import time
-import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from makers import bytes_array, chunk, encoded, encoded_palette, exif, exif_block, on_white, png, tiff, words
+from odd_pictures import STORED, UPRIGHT
 from PIL import Image, ImageOps
 from strategies import pictures, seeds
 
 from lowrank.color import displayed, to_planes
-from lowrank.errors import ImageError
-from lowrank.image import EXTENSIONS, FORMATS, MAX_PIXELS, read_image, to_png
+from lowrank.image import read_image, to_png
 
 DEEP = np.arange(65536, dtype=np.uint16).reshape(256, 256)  # every 16-bit level once
-
-
-def bytes_array(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def words(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 65536, shape, np.uint16)
-
-
-def encoded(image, name, **options):
-    """`image` (an array or a Pillow image) in a format, by Pillow."""
-    stream = io.BytesIO()
-    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(stream, name, **options)
-    return stream.getvalue()
-
-
-def chunk(name, body):
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-#: Where Adam7's seven passes start and how far they step: (y, x, step y, step x).
-ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
-
-
-def png(samples, *extra, palette=None, size=None, data=None, interlaced=False):
-    """A PNG of a uint8 or uint16 array (h, w[, 1..4]), by the standard and without Pillow; `extra` are chunks."""
-    samples = np.atleast_3d(samples)
-    h, w, channels = samples.shape
-    kind = 3 if palette is not None else {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    big = samples.astype(samples.dtype.newbyteorder(">"))
-    passes = [big[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [big]
-    lines = b"".join(b"\0" + row.tobytes() for part in passes if part.size for row in part)
-    width, height = size or (w, h)
-    header = struct.pack(">IIBBBBB", width, height, 8 * samples.dtype.itemsize, kind, 0, 0, interlaced)
-    table = [] if palette is None else [chunk(b"PLTE", bytes(palette))]
-    body = zlib.compress(lines) if data is None else data
-    chunks = [chunk(b"IHDR", header), *table, *extra, chunk(b"IDAT", body), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def tiff(samples, **options):
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, samples, **options)
-    return stream.getvalue()
-
-
-def exif(orientation):
-    """An EXIF block of one entry: the orientation."""
-    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-
-
-def on_white(color, alpha):
-    alpha = np.asarray(alpha, float)[..., None]
-    return color * alpha + (1 - alpha)
 
 
 def check(data, expected, *, atol=1e-6):
@@ -128,13 +69,6 @@ def test_a_palette_becomes_color():
     check(png(indices, palette=palette), palette[indices] / 255)
     check(encoded_palette(indices, palette, "GIF"), palette[indices] / 255)
     check(encoded_palette(indices, palette, "BMP"), palette[indices] / 255)
-
-
-def encoded_palette(indices, palette, name, **options):
-    image = Image.fromarray(indices, "L").convert("P")
-    image.putdata(indices.ravel().tolist())
-    image.putpalette(palette.tobytes())
-    return encoded(image, name, **options)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1)])
@@ -301,14 +235,6 @@ def test_premultiplied_alpha_is_laid_on_white_too():
     check(tiff(samples, photometric="rgb", extrasamples=["assocalpha"]), expected, atol=2 / 255)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_floating_point_samples_that_are_no_numbers_are_refused(bad):
-    samples = np.ones((4, 4), np.float32)
-    samples[1, 2] = bad
-    with pytest.raises(ImageError, match="no numbers"):
-        read_image(tiff(samples))
-
-
 # --- CMYK
 
 
@@ -338,19 +264,6 @@ def test_of_an_animation_the_first_frame_is_read():
     check(gif, np.asarray(frames[0].convert("RGB")) / 255)
 
 
-UPRIGHT = np.kron([[0, 50, 100], [150, 200, 250]], np.ones((16, 16))).astype(np.uint8)  # 32 x 48, no two parts alike
-
-#: What the EXIF standard says the stored rows are, for the picture to be UPRIGHT (checked against Pillow below).
-STORED = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],  # mirrored
-    3: lambda a: a[::-1, ::-1],  # half a turn
-    4: lambda a: a[::-1],  # upside down
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a),  # to be turned clockwise
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: np.rot90(a, -1),  # to be turned counterclockwise
-}
 orientations = pytest.mark.parametrize("orientation", STORED)
 
 
@@ -361,12 +274,6 @@ def test_a_turned_jpeg_is_read_upright(orientation):
     outside = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))  # the reference: Pillow's own turning
     np.testing.assert_allclose(np.asarray(outside, float), UPRIGHT, atol=2)
     check(data, UPRIGHT / 255, atol=2 / 255)
-
-
-def exif_block(orientation):
-    block = Image.Exif()
-    block[0x0112] = orientation
-    return block
 
 
 @orientations
@@ -452,186 +359,3 @@ def test_writing_rounds_and_clips():
     image = np.array([[-0.5, 0.4 / 255, 0.6 / 255], [254.4 / 255, 260.7 / 255, 2.0]])
     written = np.asarray(Image.open(io.BytesIO(to_png(image))))
     assert written.tolist() == [[0, 0, 1], [254, 255, 255]]
-
-
-def test_the_formats_are_the_documented_ones():
-    assert set(FORMATS) == {"PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"}
-    known = Image.registered_extensions()
-    assert {known[f".{ending}"] for ending in EXTENSIONS} == set(FORMATS)
-
-
-# --- what is refused
-
-
-def refused(source):
-    """The message of the ImageError that reading `source` ends in: a sentence about the picture, not the program."""
-    with pytest.raises(ImageError) as caught:
-        read_image(source)
-    message = str(caught.value)
-    assert message.endswith(".")
-    assert message[0].isupper()
-    for private in ("Error", "Exception", "PIL", "Pillow", "<", "0x", "Traceback", "/", "\\"):
-        assert private not in message, message
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
-    return message
-
-
-NO_PICTURES = {
-    "nothing": b"",
-    "one byte": b"\x89",
-    "text": b"This is no picture at all.\n" * 20,
-    "HTML": b"<!DOCTYPE html><html><body>404</body></html>",
-    "SVG": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>',
-    "PDF": b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n",
-    "ZIP": b"PK\x03\x04" + bytes(60),
-    "zeros": bytes(1000),
-    "a PNG signature alone": b"\x89PNG\r\n\x1a\n",
-    "PPM": b"P6\n2 2\n255\n" + bytes(12),
-    "PGM": b"P5\n2 2\n255\n" + bytes(4),
-    "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n",
-}
-
-
-@pytest.mark.parametrize("data", NO_PICTURES.values(), ids=NO_PICTURES)
-def test_what_is_no_picture_of_the_list_is_refused(data):
-    assert "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF" in refused(data)
-
-
-@pytest.mark.parametrize("name", ["PPM", "TGA", "PCX", "ICO", "SGI", "JPEG2000"])
-def test_formats_that_pillow_reads_but_the_list_does_not_hold_are_refused(name):
-    data = encoded(bytes_array(16, 16, 3), name)
-    assert Image.open(io.BytesIO(data)).size == (16, 16)
-    assert "not a picture that can be read here" in refused(data)
-
-
-def whole_files():
-    noise = bytes_array(24, 32, 3)
-    return {
-        "PNG": encoded(noise, "PNG"),
-        "grey PNG": encoded(noise[..., 0], "PNG"),
-        "16-bit PNG": png(words(24, 32, 3)),
-        "16-bit PNG with alpha": png(words(24, 32, 2)),
-        "JPEG": encoded(noise, "JPEG"),
-        "progressive JPEG": encoded(noise, "JPEG", progressive=True),
-        "CMYK JPEG": encoded(Image.fromarray(bytes_array(24, 32, 4), "CMYK"), "JPEG"),
-    }
-
-
-@pytest.mark.parametrize("tenths", range(10))
-@pytest.mark.parametrize("data", whole_files().values(), ids=whole_files())
-def test_a_png_or_jpeg_that_was_cut_off_is_refused(data, tenths):
-    assert read_image(data).shape[:2] == (24, 32)
-    refused(data[: len(data) * tenths // 10])
-
-
-def all_files():
-    noise = bytes_array(24, 32, 3)
-    others = {name: encoded(noise, name) for name in ("GIF", "BMP", "TIFF", "WEBP", "AVIF")}
-    return {**whole_files(), **others, "16-bit TIFF": tiff(words(24, 32, 3), photometric="rgb")}
-
-
-@pytest.mark.parametrize("data", all_files().values(), ids=all_files())
-@given(data_=st.data())
-def test_damage_ends_in_a_picture_or_an_image_error_and_nothing_else(data, data_):
-    damaged = bytearray(data)
-    for _ in range(data_.draw(st.integers(1, 6))):
-        damaged[data_.draw(st.integers(0, len(data) - 1))] = data_.draw(st.integers(0, 255))
-    cut = data_.draw(st.one_of(st.none(), st.integers(0, len(data))))
-    try:
-        picture = read_image(bytes(damaged[:cut]))
-    except ImageError:
-        return
-    assert picture.dtype == np.float32
-    assert np.isfinite(picture).all()
-    assert picture.min() >= 0
-    assert picture.max() <= 1
-
-
-@given(
-    st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM", b"II*\0"])
-)
-def test_noise_is_refused(noise, signature):
-    refused(signature + noise)
-
-
-def test_a_file_that_is_not_there_is_named_without_its_folder(tmp_path):
-    message = refused(tmp_path / "secret" / "gone.png")
-    assert "gone.png" in message
-    assert "secret" not in message
-
-
-def test_a_folder_is_no_picture(tmp_path):
-    assert tmp_path.name in refused(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["", "x" * 5000])
-def test_a_name_that_cannot_be_a_file_is_refused(name):
-    refused(name)
-
-
-def test_a_name_with_a_zero_byte_is_refused_and_shown_escaped():
-    with pytest.raises(ImageError, match=r"'a\\x00b\.png'"):
-        read_image("a\0b.png")
-
-
-@pytest.mark.parametrize("size", [(7072, 7072), (10_000, 6000), (1, MAX_PIXELS + 1)])
-@pytest.mark.parametrize("make", [bytes_array, words], ids=["8 bit", "16 bit"])
-def test_a_header_that_claims_too_many_pixels_is_refused_before_they_are_decoded(size, make):
-    # An incomplete IDAT: a decoder that had come so far would have called the picture damaged.
-    started = time.perf_counter()
-    message = refused(png(make(1, 1, 3), size=size, data=b"\x78\x9c\x03\x00"))
-    assert "at most 50 megapixels" in message
-    assert f"{size[0] * size[1] / 1e6:.0f} megapixels" in message
-    assert time.perf_counter() - started < 1
-
-
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("size", [(10_000, 10_000), (30_000, 30_000), (2**31 - 1, 2**31 - 1)])
-def test_a_bomb_is_too_large(size):
-    assert "at most 50 megapixels" in refused(png(bytes_array(1, 1), size=size, data=b"\x78\x9c\x03\x00"))
-
-
-def test_a_bomb_is_too_large_even_where_warnings_are_errors():
-    assert "at most 50 megapixels" in refused(png(bytes_array(1, 1), size=(10_000, 10_000), data=b"\x78\x9c\x03\x00"))
-
-
-def test_exactly_the_limit_is_not_too_large():
-    rows = MAX_PIXELS // 10_000
-    assert "too large" not in refused(png(bytes_array(1, 1), size=(10_000, rows), data=b"\x78\x9c\x03\x00"))
-    assert "too large" in refused(png(bytes_array(1, 1), size=(10_000, rows + 1), data=b"\x78\x9c\x03\x00"))
-
-
-def test_a_refused_picture_does_not_open_at_the_second_try():
-    # A Pillow image whose load failed "works" the next time, half black
-    data = whole_files()["PNG"]
-    for _ in range(3):
-        refused(data[: len(data) // 2])
-
-
-# --- 295 odd files, where they are at hand
-
-CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
-
-if (CORPUS / "manifest.jsonl").exists():
-    ENTRIES = [json.loads(line) for line in (CORPUS / "manifest.jsonl").read_text().splitlines()]
-    GROUPS = sorted({(entry["expect"]["outcome"], str(Path(entry["path"]).parent)) for entry in ENTRIES})
-
-    @pytest.mark.filterwarnings("ignore:::PIL")  # see the bomb above: Pillow's warnings leave read_image
-    @pytest.mark.parametrize(("outcome", "folder"), GROUPS)
-    def test_the_corpus_of_odd_files_opens_or_is_refused_as_it_should(outcome, folder):
-        for entry in ENTRIES:
-            expect, path = entry["expect"], CORPUS / entry["path"]
-            if (expect["outcome"], path.parent) != (outcome, CORPUS / folder):
-                continue
-            if outcome == "error":
-                refused(path)
-                continue
-            try:
-                picture = read_image(path)
-            except ImageError:
-                assert outcome == "either", path
-                continue
-            assert np.isfinite(picture).all(), path
-            if outcome == "opens":
-                assert list(picture.shape[:2]) == expect["hw"], path
-                assert np.unique(picture).size == expect.get("levels", np.unique(picture).size), path

@@ -16,7 +16,7 @@ from PIL import Image
 
 import lowrank
 from lowrank.color import to_levels
-from lowrank.image import MAX_PIXELS
+from lowrank.intake.limits import DEFAULT
 from lowrank.storage import stored_bytes
 
 ROOT = Path(__file__).parents[1]
@@ -119,4 +119,4 @@ def test_what_is_said_of_jpeg():
 
 
 def test_the_limit_on_pixels():
-    assert f"limit is {MAX_PIXELS // 10**6} megapixels" in README
+    assert f"limit is {DEFAULT.pixels // 10**6} megapixels" in README

@@ -18,11 +18,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.ui import encode
-from lowrank import distortion, metrics
+from lowrank import distortion, metrics, sandbox
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
 from lowrank.curves import CLASSIC_RANKS, PSNR_RANKS_PER_SSIM, Curve, error_curve, measured_ranks
 from lowrank.decompose import TOLERANCES, truncated_svd
-from lowrank.image import MAX_PIXELS, read_image, to_png
+from lowrank.image import Picture, read_picture, to_png
+from lowrank.intake.limits import DEFAULT
 from lowrank.ranks import choose_rank
 from lowrank.sheet import contact_sheet, sweep
 from lowrank.svd import SVD
@@ -33,15 +34,29 @@ _THREADS = os.cpu_count() or 1
 #: The highest rank that the page offers.
 MAX_RANK = 300
 
-MAX_MEGAPIXELS = MAX_PIXELS // 10**6
+MAX_MEGAPIXELS = DEFAULT.pixels // 10**6
+
+#: Digests of the files that come with the app. Only these are decoded in this process.
+trusted: set[str] = set()
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def pixels(digest: str, _data: bytes) -> Array:
-    """Decode a picture; read-only."""
-    image = read_image(_data)
-    image.flags.writeable = False
-    return image
+def decoded(digest: str, _data: bytes) -> Picture:
+    """Decode a picture, in the sandbox where it is a user's; read-only."""
+    here = digest in trusted or not sandbox.AVAILABLE
+    picture = read_picture(_data) if here else sandbox.read_picture(_data)
+    picture.pixels.flags.writeable = False
+    return picture
+
+
+def pixels(digest: str, data: bytes) -> Array:
+    """Return a picture's pixels."""
+    return decoded(digest, data).pixels
+
+
+def notes(digest: str, data: bytes) -> tuple[str, ...]:
+    """Return what was done to a picture on the way in."""
+    return decoded(digest, data).notes
 
 
 #: Pictures of at most so many pixels are decomposed at once; larger ones show a preview first.

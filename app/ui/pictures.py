@@ -11,7 +11,9 @@ from pathlib import Path
 import streamlit as st
 
 from app.ui import cached, text
+from lowrank import sandbox
 from lowrank.errors import LowrankError
+from lowrank.intake.words import READABLE
 
 _FOLDER = Path(__file__).parents[2] / "sample_images"
 
@@ -49,8 +51,10 @@ def samples() -> dict[str, Picture]:
     found = {}
     for row in table:
         data = (_FOLDER / row["file"]).read_bytes()
+        digest = _digest(data)
+        cached.trusted.add(digest)
         found[row["name"]] = Picture(
-            row["name"], row["title"], row["teaches"], row["alt"], data, _digest(data), is_sample=True
+            row["name"], row["title"], row["teaches"], row["alt"], data, digest, is_sample=True
         )
     return found
 
@@ -91,13 +95,14 @@ def drop_zone(page: str, take: Callable[[list[Picture]], None]) -> None:
     The zone is emptied as soon as its files are taken in: they stand in the gallery from then on. A file that is no
     picture is reported (see `problems`) and changes nothing.
     """
+    sandbox.start()  # so that the first picture need not wait for it
     turn = st.session_state.setdefault("drop_turn", 0)
     files = st.file_uploader(
         text.DROP,
-        type=["image/*"],
+        type=["image/*", "heic", "heif"],  # which not every browser takes for pictures
         accept_multiple_files=True,
         key=f"drop_{page}_{turn}",
-        help=text.DROP_HELP.format(megapixels=cached.MAX_MEGAPIXELS),
+        help=text.DROP_HELP.format(formats=READABLE, megapixels=cached.MAX_MEGAPIXELS),
     )
     arrived, refused = [], []
     for file in files or []:

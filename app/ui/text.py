@@ -16,15 +16,14 @@ COLORS = {"gray": "Grey", "rgb": "Colour"}
 NO_COLOR = "This picture has no colour."
 
 DROP = "Drop a picture here"
-DROP_HELP = (
-    "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF, up to {megapixels} megapixels. It stays in this browser tab's session."
-)
+DROP_HELP = "{formats}, up to {megapixels} megapixels. It stays in this browser tab's session."
 TOO_MANY = "Only the last {count} dropped pictures are kept."
 UPLOADED = "Your picture."
 UNEXPECTED = "Something went wrong on our side. Reload the page; if it happens again, please report it."
 
 AT_RANK = "Rank {k}"
 SIZE = "{n} × {m} pixels."
+ON_READING = "On reading: {notes}."
 CAP = "{n} × {m} pixels, so its rank ends at {cap}."
 
 RANK = "Rank k"

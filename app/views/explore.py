@@ -37,6 +37,8 @@ def heading(picture: Picture) -> None:
     """Say what is looked at, and let colour be chosen."""
     m, n = cached.pixels(picture.digest, picture.data).shape[:2]
     size = (text.CAP if min(m, n) < cached.MAX_RANK else text.SIZE).format(n=n, m=m, cap=min(m, n))
+    if done := cached.notes(picture.digest, picture.data):
+        size += " " + text.ON_READING.format(notes=", ".join(done))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{picture.label}**: {picture.teaches} {size}", width="content")
         inputs.color_choice(disabled=cached.pixels(picture.digest, picture.data).ndim == 2)

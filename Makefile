@@ -6,8 +6,8 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-latency bench-drop fuzz picture pins \
-	clean
+.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop fuzz \
+	picture pins clean
 .DEFAULT_GOAL = help
 
 help:  ## list these commands
@@ -30,7 +30,7 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views
 
-bench: bench-speed bench-memory bench-distortion bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
+bench: bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
 
 bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
 	$(BIN)/python benchmarks/speed.py $(BENCH)
@@ -40,6 +40,9 @@ bench-memory: $(VENV)/.test  ## measure the memory that the decomposition takes 
 
 bench-distortion: $(VENV)/.test  ## time the measured error at every rank against the direct way
 	$(BIN)/python benchmarks/distortion.py
+
+bench-color: $(VENV)/.test  ## what allotted ranks gain at equal stored numbers, in dB
+	$(BIN)/python benchmarks/color.py
 
 bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser against the native slider
 	$(BIN)/python benchmarks/latency.py

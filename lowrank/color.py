@@ -23,6 +23,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 _TO_YCBCR = np.vstack([LUMA, (np.array([0, 0, 1]) - LUMA) / 1.772, (np.array([1, 0, 0]) - LUMA) / 1.402])
 _FROM_YCBCR = np.linalg.inv(_TO_YCBCR)
+_FROM_YCBCR[np.abs(_FROM_YCBCR) < 1e-12] = 0  # red knows no Cb, and blue no Cr
 
 
 def to_planes(image: Array, color: Color = "gray") -> Array:
@@ -99,6 +100,17 @@ def from_planes(planes: Array, color: Color = "gray") -> Array:
     if color == "ycbcr":
         image = image @ _FROM_YCBCR.T.astype(image.dtype)
     return image
+
+
+def mixing(color: Color) -> NDArray[np.float64]:
+    """Return what each plane adds to each channel: `from_planes` as a matrix, shape (channels, planes).
+
+    Examples
+    --------
+    >>> mixing("ycbcr").round(6).tolist()
+    [[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]]
+    """
+    return _FROM_YCBCR.copy() if color == "ycbcr" else np.eye(1 if color == "gray" else 3)
 
 
 def displayed(image: Array) -> Array:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowrank import distortion, metrics, spectrum, storage
+from lowrank.allot import picture_svd
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
-from lowrank.decompose import truncated_svd
 from lowrank.svd import SVD, checked_rank
 
 #: The ranks that demonstrations of the truncated SVD usually show.
@@ -31,13 +31,14 @@ class Curve:
     k : ndarray of int, shape (r,)
         1 to r.
     energy, relative_error, psnr : ndarray of float64, shape (r,)
-        From the spectrum, before clipping and rounding. PSNR in dB. For YCbCr planes they describe the planes.
+        From the spectrum, before clipping and rounding. PSNR in dB. For YCbCr they describe the picture if the factors
+        know its error (`SVD.error`), else the planes.
     psnr_measured : ndarray of float64, shape (r,)
         Of the picture as shown, clipped and rounded to 8 bits, in dB; NaN throughout where nothing was measured.
     ssim : ndarray of float64, shape (r,)
         Of the picture as shown; NaN at ranks where it was not measured.
     stored_numbers, bytes : ndarray of int, shape (r,)
-        Of the raw factors, bytes in float32.
+        Of the raw factors, bytes in float32; layers that are not there do not count.
     ratio : ndarray of float64, shape (r,)
         Compression ratio by numbers: the picture's over the factors'.
     """
@@ -98,7 +99,7 @@ def error_curve(
     image : ndarray, shape (h, w) or (h, w, 3)
         Values in [0, 1].
     svd : SVD, optional
-        Of ``to_planes(image, color)``; computed in full where it is not given. The table ends at its rank.
+        Of ``to_planes(image, color)``; `picture_svd` in full where it is not given. The table ends at its rank.
     color : {"gray", "rgb", "ycbcr"}
         The arrangement of planes.
     ranks : iterable of int, optional
@@ -126,11 +127,11 @@ def error_curve(
     (np.float64(1.0), np.float64(1.0), [18, 36, 54])
     """
     planes = to_planes(image, color)
-    svd = truncated_svd(planes) if svd is None else svd
+    svd = picture_svd(image, color) if svd is None else svd
     if svd.shape != planes.shape:
         raise ValueError(f"the factors are of shape {svd.shape}, the picture's planes of {planes.shape}")
     count, m, n = planes.shape
-    k = np.arange(1, svd.rank + 1)
+    layers = svd.layers[1:].tolist()
     ranks = measured_ranks(svd.rank) if ranks is None else ranks
     chosen = sorted({checked_rank(rank, svd.rank, lowest=1) for rank in ranks})
     reference = from_planes(planes, color)
@@ -147,13 +148,13 @@ def error_curve(
         ssim[rank - 1] = metrics.ssim(reference, displayed(from_planes(svd.reconstruct(rank), color)))
         report(every + done)
     return Curve(
-        k=k,
+        k=np.arange(1, svd.rank + 1),
         energy=spectrum.energy(svd)[1:],
         relative_error=spectrum.relative_error(svd)[1:],
         psnr=spectrum.psnr(svd)[1:],
         psnr_measured=psnr,
         ssim=ssim,
-        stored_numbers=np.array([storage.stored_numbers(m, n, i, count) for i in k.tolist()], np.int64),
-        ratio=np.array([storage.compression_ratio(m, n, i) for i in k.tolist()]),
-        bytes=np.array([storage.stored_bytes(m, n, i, count) for i in k.tolist()], np.int64),
+        stored_numbers=np.array([storage.stored_numbers(m, n, i) for i in layers], np.int64),
+        ratio=np.array([storage.compression_ratio(m, n, i, count) for i in layers]),
+        bytes=np.array([storage.stored_bytes(m, n, i) for i in layers], np.int64),
     )

@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from lowrank.color import Array, Color, from_planes, to_planes
+from lowrank.color import Array, Color, from_planes, mixing, to_planes
 from lowrank.parallel import Progress, in_order
 from lowrank.svd import SVD
 
@@ -79,7 +79,7 @@ def measured_psnr(
         raise ValueError(f"the factors are of shape {svd.shape}, the picture's planes of {planes.shape}")
     reference = np.moveaxis(np.atleast_3d(from_planes(planes, color)), 2, 0)
     channels, m, n = reference.shape
-    components = [_components(svd, weights) for weights in _weights(len(planes), color)]
+    components = [_components(svd, weights) for weights in mixing(color)]
     tiles = list(product(range(channels), _slices(m, max(_TILE // min(n, _WIDTH), 1)), _slices(n, _WIDTH)))
 
     def measure(tile: tuple[int, slice, slice], _: Progress) -> NDArray[np.float64]:
@@ -113,15 +113,9 @@ def _squared_errors(reference: Array, left: Array, right: Array) -> NDArray[np.f
     return in_levels / 255**2
 
 
-def _weights(count: int, color: Color) -> NDArray[np.float64]:
-    """Return what each plane adds to each channel, shape (channels, planes): `from_planes` as a matrix."""
-    unit = np.eye(count)[:, :, None]  # a picture of one column whose row p is bright in plane p alone
-    return from_planes(unit, color).reshape(count, count).T.astype(np.float64)
-
-
 def _components(svd: SVD, weights: NDArray[np.float64]) -> tuple[Array, Array]:
     """Return what each rank adds to one channel, in grey levels: shapes (r, m, d) and (r, d, n), of d planes."""
-    part = np.abs(weights) > 1e-9  # a plane that has no part is zero or a rounding error
+    part = weights != 0
     left = svd.U[part] * svd.s[part][:, None, :] * (255 * weights[part])[:, None, None].astype(svd.U.dtype)
     spare = ((0, max(2 - len(left), 0)), (0, 0), (0, 0))  # BLAS is slow at d = 1, so a plane of zeros comes along
     left, right = np.pad(left, spare), np.pad(svd.Vt[part], spare)

@@ -88,7 +88,7 @@ def by_ssim(question: Question) -> int:
 
     if question.image is not None:
         reference = from_planes(to_planes(question.image, color), color)
-    elif svd.rank == svd.full_rank:
+    elif svd.complete:
         reference = picture(svd.rank)
     else:
         raise RankError("SSIM needs the picture itself, or all of its singular values. Give the picture.")
@@ -130,8 +130,8 @@ def by_bytes(question: Question) -> int:
     Good for a hard limit on storage. It misleads about files: a coded file of the same picture is far smaller than its
     raw factors.
     """
-    count, m, n = question.planes
-    k = int(min(question.target / storage.stored_bytes(m, n, 1, count), question.svd.rank))
+    _, m, n = question.planes
+    k = _last(question.svd.layers * storage.stored_bytes(m, n, 1) <= question.target)
     if k < 1:
         raise RankError("Even rank 1 takes more bytes than this. Allow more.")
     return k
@@ -143,11 +143,11 @@ def by_break_even(question: Question) -> int:
     Good for seeing where factors stop paying. It misleads about bytes: a pixel takes 8 bits and a float32 number 32, so
     in bytes the factors stop paying at a quarter of this rank.
     """
-    _, m, n = question.planes
-    k = storage.break_even_rank(m, n)
+    count, m, n = question.planes
+    k = _last(question.svd.layers <= storage.break_even_layers(m, n, count))
     if k < 1:
         raise RankError("Even rank 1 stores more numbers than this picture has. There is no break-even rank.")
-    return min(k, question.svd.rank)
+    return k
 
 
 def by_gavish_donoho(question: Question) -> int:
@@ -157,23 +157,23 @@ def by_gavish_donoho(question: Question) -> int:
     texture counts as noise, and where half of the singular values are nearly zero it keeps almost everything.
 
     Gavish and Donoho 2014, "The optimal hard threshold for singular values is 4/sqrt(3)", unknown noise: the threshold
-    is ``omega(beta) * median(s)`` for the matrix's aspect ratio beta.
-    Where the median is zero to rounding, the numerical rank is returned.
+    is ``omega(beta) * median(s)`` for the matrix's aspect ratio beta. Of several planes the neediest decides. Where
+    the median is zero to rounding, the numerical rank is returned.
     """
     svd = question.svd
     _, m, n = question.planes
     s: NDArray[np.floating]
-    if svd.rank == svd.full_rank:
+    if svd.complete:
         s = svd.s
     elif question.image is not None:
         s = singular_values(to_planes(question.image, question.color))
     else:
         raise RankError("This rule needs all singular values. Give the picture, or factors of full rank.")
-    noise = s[..., :1] * max(m, n) * np.finfo(s.dtype).eps
+    noise = s.max() * max(m, n) * np.finfo(s.dtype).eps  # of the whole picture: a grey one's chroma is rounding
     median = np.median(s, axis=-1, keepdims=True)
     threshold = np.where(median > noise, omega(min(m, n) / max(m, n)) * median, noise)
-    k = max(int((s > threshold).sum(-1).max()), 1)
-    return k if k <= svd.rank else _first(np.zeros(0, bool))
+    wanted = (s > threshold).sum(-1, keepdims=True)
+    return _first((svd.ranks >= wanted).reshape(-1, svd.rank).all(0))
 
 
 #: Every rule by name.
@@ -196,7 +196,8 @@ def choose_rank(
     Parameters
     ----------
     svd : SVD
-        Of a matrix or of a picture's planes; a stack counts as one picture.
+        Of a matrix or of a picture's planes; a stack counts as one picture. Of YCbCr planes it should be what
+        `lowrank.allot.picture_svd` returns: other factors tell the error of the planes, not of the picture.
     rule : str
         A key of `RULES`.
     target : float, optional
@@ -270,6 +271,11 @@ def omega(beta: float) -> float:
     median = centre - half * np.cos(angle)
     factor = np.sqrt(2 * (beta + 1) + 8 * beta / (beta + 1 + np.sqrt(beta**2 + 14 * beta + 1)))
     return float(factor / np.sqrt(median))
+
+
+def _last(fits: NDArray[np.bool_]) -> int:
+    """Return the highest of ranks 0..r that fits, where every rank below it does."""
+    return int(np.count_nonzero(fits[1:]))
 
 
 def _first(met: NDArray[np.bool_]) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lowrank import metrics, storage
+from lowrank.allot import picture_svd
 from lowrank.color import Array, Color, displayed, from_planes, to_levels, to_planes
 from lowrank.curves import CLASSIC_RANKS, geometric_ranks
-from lowrank.decompose import truncated_svd
 from lowrank.svd import SVD
 
 _TILE = 420  # longest side of one picture, in pixels
@@ -53,10 +53,10 @@ def contact_sheet(
     (375, 882, 3)
     """
     planes = to_planes(image, color)
-    svd = truncated_svd(planes) if svd is None else svd
+    svd = picture_svd(image, color) if svd is None else svd
     chosen = [k for k in CLASSIC_RANKS if k <= svd.rank] if ranks is None else list(ranks)
     reference = from_planes(planes, color)
-    height, width = reference.shape[:2]
+    count, height, width = planes.shape
     scale = _TILE / max(height, width)
     tile = (max(1, round(width * scale)), max(1, round(height * scale)))
     columns = min(4, len(chosen))
@@ -70,7 +70,8 @@ def contact_sheet(
         left, top = _GAP + (i % 4) * cell[0], _GAP + (i // 4) * cell[1]
         page.paste(Image.fromarray(to_levels(shown)).resize(tile, enlarge), (left, top))
         draw.text((left, top + tile[1] + 4), f"rank {k}", fill="black", font=font)
-        draw.text((left, top + tile[1] + 23), _facts(reference, shown, k), fill="dimgray", font=font)
+        ratio = storage.compression_ratio(height, width, int(svd.layers[k]), count)
+        draw.text((left, top + tile[1] + 23), _facts(reference, shown, ratio), fill="dimgray", font=font)
     return np.asarray(page, np.float32) / np.float32(255)
 
 
@@ -110,7 +111,7 @@ def sweep(
     RankError
         If `svd` does not hold `last`.
     """
-    svd = truncated_svd(to_planes(image, color)) if svd is None else svd
+    svd = picture_svd(image, color) if svd is None else svd
     ranks = geometric_ranks(svd.rank if last is None else last, 40)
     frames = []
     for k in ranks:
@@ -126,8 +127,7 @@ def sweep(
     return stream.getvalue()
 
 
-def _facts(reference: Array, shown: Array, k: int) -> str:
+def _facts(reference: Array, shown: Array, ratio: float) -> str:
     psnr = metrics.psnr(reference, shown)
-    ratio = storage.compression_ratio(reference.shape[0], reference.shape[1], k)
     decibel = "identical" if np.isinf(psnr) else f"{psnr:.1f} dB"
     return f"{decibel}   SSIM {metrics.ssim(reference, shown):.3f}   {ratio:.3g} : 1"

@@ -5,8 +5,9 @@ needed: ``||A - A_k||_F**2 = rest + sum(s[k:]**2)``. The sum runs in float64 fro
 from the total instead cancels, and went negative in float32.)
 
 Every function returns index k = 0..r along its last axis. A stack counts as one picture: the planes' errors add up,
-which is exact for grey and RGB planes. PSNR and relative error are those of the planes before clipping to [0, 1] and
-rounding to 8 bits; clipping can only help, rounding can go either way.
+which is exact for grey and RGB planes. For YCbCr it is not, and factors from `lowrank.allot` bring the picture's error
+with them. PSNR and relative error are those before clipping to [0, 1] and rounding to 8 bits; clipping can only help,
+rounding can go either way.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ Curve64 = NDArray[np.float64]
 
 
 def squared_error(svd: SVD) -> Curve64:
-    """Return ``||A - A_k||_F**2``, summed over the stack.
+    """Return ``||A - A_k||_F**2``, summed over the stack, or what the factors say that it is (`SVD.error`).
 
     Returns
     -------
     ndarray of float64, shape (r + 1,)
-        Index k = 0..r; never increasing.
+        Index k = 0..r; a sum over the stack never increases.
 
     Examples
     --------
@@ -34,6 +35,8 @@ def squared_error(svd: SVD) -> Curve64:
     >>> squared_error(exact_svd(np.diag([3.0, 2.0, 1.0]))).tolist()
     [14.0, 5.0, 1.0, 0.0]
     """
+    if svd.error is not None:
+        return svd.error
     squares = np.square(svd.s, dtype=np.float64).reshape(int(np.prod(svd.s.shape[:-1])), svd.rank).sum(0)
     tail = np.append(squares, 0.0)[::-1].cumsum()[::-1]
     error: Curve64 = svd.rest.sum() + tail

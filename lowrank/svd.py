@@ -45,7 +45,7 @@ class SVD:
     U : ndarray, shape (..., m, r)
         Left singular vectors, one per column.
     s : ndarray, shape (..., r)
-        Singular values, largest first.
+        Singular values, largest first; 0 where `ranks` says that a matrix has no layer.
     Vt : ndarray, shape (..., r, n)
         Right singular vectors, one per row.
     total : ndarray of float64, shape (...)
@@ -57,6 +57,12 @@ class SVD:
     excess : float, optional
         Estimate of how far the Frobenius error lies above the optimum at any rank up to r, as a share of the optimum;
         the largest of the stack. 0 where the factors are exact: ``0.001`` reads "within 0.1 % of optimal".
+    ranks : ndarray of int, shape (..., r), optional
+        Each matrix's own rank when the stack is cut at k = 1..r. By default that is k for all of them; where ranks are
+        allotted (`lowrank.allot`) it is k or less, and the layers in between are zeros that need not be stored.
+    error : ndarray of float64, shape (r + 1,), optional
+        Squared error, at k = 0..r, of the picture that the stack stands for. By default it is the sum over the
+        matrices, as `lowrank.spectrum` adds it up; where planes are not orthogonal, as in YCbCr, it is not.
 
     Notes
     -----
@@ -78,6 +84,8 @@ class SVD:
     total: NDArray[np.float64]
     rest: NDArray[np.float64] = None  # type: ignore[assignment]  # always an array once built
     excess: float = 0.0
+    ranks: NDArray[np.int64] = None  # type: ignore[assignment]  # always an array once built
+    error: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         U, s, Vt = (np.asarray(x).view() for x in (self.U, self.s, self.Vt))
@@ -91,7 +99,11 @@ class SVD:
             rest = np.zeros(stack)  # full rank: nothing can be left, whatever rounding says
         else:
             rest = np.asarray(np.maximum(total - np.square(s, dtype=np.float64).sum(-1), 0.0))
-        for name, value in zip(("U", "s", "Vt", "total", "rest"), (U, s, Vt, total, rest), strict=True):
+        ranks = np.broadcast_to(np.arange(1, s.shape[-1] + 1) if self.ranks is None else self.ranks, s.shape)
+        arrays = {"U": U, "s": s, "Vt": Vt, "total": total, "rest": rest, "ranks": ranks}
+        if self.error is not None:
+            arrays["error"] = np.broadcast_to(self.error, s.shape[-1] + 1)
+        for name, value in arrays.items():
             value.flags.writeable = False
             object.__setattr__(self, name, value)
 
@@ -110,8 +122,18 @@ class SVD:
         """Highest rank that matrices of this shape can have, min(m, n)."""
         return min(self.shape[-2:])
 
+    @property
+    def complete(self) -> bool:
+        """Whether every matrix has all of its singular values here."""
+        return bool((self.ranks.max(-1, initial=0) == self.full_rank).all())
+
+    @property
+    def layers(self) -> NDArray[np.int64]:
+        """Number of layers that are stored, over the stack, at k = 0..r; shape (r + 1,)."""
+        return np.append(0, self.ranks.sum(tuple(range(self.ranks.ndim - 1))))
+
     def truncate(self, k: int) -> SVD:
-        """Return the best rank-k approximation that these factors hold (Eckart and Young 1936).
+        """Return the best rank-k approximation that these factors hold (Eckart and Young 1936): their first k layers.
 
         Parameters
         ----------
@@ -125,7 +147,9 @@ class SVD:
         """
         k = checked_rank(k, self.rank)
         tail = np.square(self.s[..., k:], dtype=np.float64).sum(-1)
-        return SVD(self.U[..., :k], self.s[..., :k], self.Vt[..., :k, :], self.total, self.rest + tail, self.excess)
+        error = None if self.error is None else self.error[: k + 1]
+        kept = self.U[..., :k], self.s[..., :k], self.Vt[..., :k, :]
+        return SVD(*kept, self.total, self.rest + tail, self.excess, self.ranks[..., :k], error)
 
     def reconstruct(self, k: int | None = None) -> Array:
         """Multiply the first k components out: ``sum(s_i u_i v_i^T for i in 1..k)``.

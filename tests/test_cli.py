@@ -20,6 +20,7 @@ from makers import chunk, png, words
 
 import lowrank
 from lowrank import decompose, metrics, storage
+from lowrank.allot import picture_svd
 from lowrank.cli import main
 from lowrank.color import COLORS, displayed, from_planes, to_planes
 from lowrank.intake.sniff import EXTENSIONS
@@ -193,7 +194,7 @@ def test_curves_of_several_pictures_go_to_a_new_folder(run, folder, tmp_path):
 
 def expected_row(photo, rule, target, color="gray"):
     image = lowrank.read_image(photo)
-    svd = lowrank.truncated_svd(to_planes(image, color))
+    svd = picture_svd(image, color)
     k = lowrank.choose_rank(svd, rule, target, image=image, color=color)
     curve = lowrank.error_curve(image, svd, color=color, ranks=())
     return k, curve.psnr[k - 1], 100 * curve.relative_error[k - 1], curve.stored_numbers[k - 1], curve.ratio[k - 1]
@@ -286,9 +287,9 @@ def test_a_rule_without_an_answer(run, tmp_path):
 def test_reconstruct_writes_the_picture_of_that_rank(run, photo, tmp_path, color):
     target = tmp_path / "out.png"
     code, out, err = run("reconstruct", photo, "--rank", 7, "-o", target, "--color", color)
-    planes = to_planes(lowrank.read_image(photo), color)
-    expected = displayed(from_planes(lowrank.truncated_svd(planes, 7).reconstruct(), color))
-    psnr = lowrank.psnr(from_planes(planes, color), expected)
+    image = lowrank.read_image(photo)
+    expected = displayed(from_planes(picture_svd(image, color, 7).reconstruct(), color))
+    psnr = lowrank.psnr(from_planes(to_planes(image, color), color), expected)
     assert (code, out, err) == (0, f"{target}: rank 7, PSNR {psnr:.2f} dB\n", "")
     np.testing.assert_array_equal(lowrank.read_image(target), expected)
 

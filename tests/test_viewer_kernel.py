@@ -1,4 +1,4 @@
-"""The viewer's two loops in WebAssembly: the committed bytes are the readable source's, and compute as NumPy does.
+"""The viewer's loops in WebAssembly: the committed bytes are the readable source's, and compute as NumPy does.
 
 wasmtime assembles and runs both kernels; no browser. The same loops in JavaScript are read back from a canvas in
 browser/.
@@ -35,13 +35,16 @@ class Kernel:
         size = self.memory.data_len(self.store)
         address = ctypes.addressof(self.memory.data_ptr(self.store).contents)
         self.bytes = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
-        self._add, self._pack = exports["add"], exports["pack"]
+        self._add, self._pack, self._pack_mixed = (exports[name] for name in ("add", "pack", "packMixed"))
 
     def add(self, *args) -> None:
         self._add(self.store, *args)
 
     def pack(self, *args) -> None:
         self._pack(self.store, *args)
+
+    def pack_mixed(self, *args) -> None:
+        self._pack_mixed(self.store, *args)
 
     def put(self, at: int, values: np.ndarray) -> None:
         raw = np.ascontiguousarray(values).view(np.uint8).ravel()
@@ -140,6 +143,7 @@ def test_no_layers_and_no_rows_touch_nothing(kernel, room, seed):
     kernel.add(*places, room.rows, room.cols, 0, 1.0)
     kernel.add(*places, 0, room.cols, 3, 1.0)
     kernel.pack(room.acc, room.acc, room.acc, room.stride, 16, 0, room.cols, 1.0, 0.0)
+    kernel.pack_mixed(room.acc, room.acc, room.acc, room.stride, 16, 0, room.cols, 1.0, 0.0, 16)
     np.testing.assert_array_equal(kernel.bytes, before)
 
 
@@ -221,6 +225,65 @@ def test_pack_is_numpys_rint_and_clip(kernel, room, out_gap, seed, gray, look):
     end = out + size + 4 * (aligned(room.cols, 4) - room.cols)  # up to three pixels past the last one
     before[out:end] = kernel.bytes[out:end]
     np.testing.assert_array_equal(kernel.bytes, before)
+
+
+mixes = st.one_of(
+    st.just([1, 0, 1.402, 1, -0.344136, -0.714136, 1, 1.772, 0]),  # JFIF
+    st.just([1, 0, 0, 0, 1, 0, 0, 0, 1]),
+    st.lists(st.floats(-2, 2, width=32), min_size=9, max_size=9),
+)
+
+
+@quick
+@given(
+    room=rooms(planes=3),
+    out_gap=st.integers(0, 37),
+    seed=seeds,
+    mix=mixes,
+    look=st.sampled_from([(1.0, 0.0), (127 / 40, 128.0), (-1.0, 255.0)]),
+)
+def test_pack_mixed_is_numpys_matrix_product_rounded_and_clipped(kernel, room, out_gap, seed, mix, look):
+    rng = np.random.default_rng(seed)
+    planes = rng.uniform(-200, 320, (3, room.rows, room.cols)).astype(np.float32)
+    at = [room.acc + p * room.rows * room.stride for p in range(3)]
+    out = room.end + 64 + out_gap
+    size = 4 * room.rows * room.cols
+    end = out + size + 4 * (aligned(room.cols, 4) - room.cols)
+    kernel.bytes[: end + 4096] = rng.integers(0, 256, end + 4096, np.uint8)
+    for p in range(3):
+        for i in range(room.rows):
+            kernel.put(at[p] + i * room.stride, planes[p, i])
+    kernel.put(end + 64, np.array(mix, np.float32))
+    before = kernel.bytes.copy()
+
+    kernel.pack_mixed(*at, room.stride, out, room.rows, room.cols, *look, end + 64)
+
+    factors = np.array(mix, np.float32).astype(float).reshape(3, 3)
+    right = look[0] * np.einsum("cp,pij->ijc", factors, planes.astype(float)) + look[1]
+    slack = 1e-6 * (abs(look[0]) * np.einsum("cp,pij->ijc", abs(factors), abs(planes).astype(float)) + abs(look[1]))
+    pixels = kernel.bytes[out : out + size].reshape(room.rows, room.cols, 4)
+    assert (pixels[..., :3] >= np.rint(right - slack).clip(0, 255)).all()
+    assert (pixels[..., :3] <= np.rint(right + slack).clip(0, 255)).all()
+    assert (pixels[..., 3] == 255).all()
+    before[out:end] = kernel.bytes[out:end]
+    np.testing.assert_array_equal(kernel.bytes, before)  # nothing else was written
+
+
+@quick
+@given(room=rooms(planes=3), seed=seeds)
+def test_pack_mixed_of_channels_is_pack(kernel, room, seed):
+    rng = np.random.default_rng(seed)
+    planes = rng.choice(_HARD[np.isfinite(_HARD)], (3, room.rows, room.cols))
+    at = [room.acc + p * room.rows * room.stride for p in range(3)]
+    for p in range(3):
+        for i in range(room.rows):
+            kernel.put(at[p] + i * room.stride, planes[p, i])
+    out, size = room.end + 64, 4 * room.rows * room.cols
+    kernel.put(out + size + 4096, np.eye(3, dtype=np.float32))
+    kernel.pack(*at, room.stride, out, room.rows, room.cols, 1.0, 0.0)
+    plain = kernel.bytes[out : out + size].copy()
+    kernel.pack_mixed(*at, room.stride, out, room.rows, room.cols, 1.0, 0.0, out + size + 4096)
+    np.testing.assert_array_equal(kernel.bytes[out : out + size], plain)
 
 
 def test_halves_go_to_even(kernel):

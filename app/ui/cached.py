@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from app.ui import encode
 from lowrank import distortion, metrics, sandbox
+from lowrank.allot import picture_svd
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
 from lowrank.curves import CLASSIC_RANKS, PSNR_RANKS_PER_SSIM, Curve, error_curve, measured_ranks
-from lowrank.decompose import TOLERANCES, truncated_svd
+from lowrank.decompose import TOLERANCES
 from lowrank.image import Picture, read_picture, to_png
 from lowrank.intake.limits import DEFAULT
 from lowrank.ranks import choose_rank
@@ -72,10 +73,8 @@ _decomposed: OrderedDict[tuple[str, Color], None] = OrderedDict()
 @st.cache_resource(max_entries=24, show_spinner=False)
 def factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose a picture's planes up to `MAX_RANK`."""
-    planes = to_planes(pixels(digest, _data), color)
     # a pixel is within one grey level of the exact one at every rank, which takes a third longer than 0.1 % does
-    tol = TOLERANCES["display-exact"]
-    svd = truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), tol=tol, threads=_THREADS)
+    svd = _decompose(pixels(digest, _data), color, "display-exact")
     _decomposed[digest, color] = None
     while len(_decomposed) > 24:
         _decomposed.popitem(last=False)
@@ -98,9 +97,12 @@ def preview_pixels(digest: str, _data: bytes) -> Array:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def preview_factors(digest: str, color: Color, _data: bytes) -> SVD:
     """Decompose the reduced picture, quickly; its factors stand in for `factors` until those are there."""
-    planes = to_planes(preview_pixels(digest, _data), color)
-    tol = TOLERANCES["preview"]
-    return truncated_svd(planes, min(*planes.shape[1:], MAX_RANK), tol=tol, threads=_THREADS)
+    return _decompose(preview_pixels(digest, _data), color, "preview")
+
+
+def _decompose(image: Array, color: Color, tolerance: str) -> SVD:
+    rank = min(*image.shape[:2], MAX_RANK)
+    return picture_svd(image, color, rank, tol=TOLERANCES[tolerance], threads=_THREADS)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

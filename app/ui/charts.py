@@ -59,7 +59,7 @@ def figure(
                 mode=mode,
                 name=_name(one.name) if len(series) > 1 else part,
                 legendgroup=str(i),
-                showlegend=len(series) > 1 or len(_traces(one, measure)) > 1,
+                showlegend=len(series) > 1 or len(_traces(one, measure)) > 1 or part == text.OF_LUMA,
                 line={"color": color, "width": 7 if pale else 2, "dash": dash if mode == "lines" else "solid"},
                 opacity=0.4 if pale else 1,
                 marker={"color": color, "size": 7},
@@ -125,12 +125,15 @@ def _traces(one: Series, measure: str) -> dict[str, _Trace]:
     """Return x, y and drawing mode of each curve that a measure has, by what it was taken from."""
     curve, at = one.curve, one.curve.measured
     if measure == "singular_values":
+        if one.svd.error is not None:  # the other planes' own are spread over the ranks at which they join
+            return {text.OF_LUMA: (curve.k, one.svd.s[0], "lines")}
         strongest = np.sqrt(np.square(one.svd.s, dtype=np.float64).reshape(-1, one.svd.rank).sum(0))
         return {text.FROM_SPECTRUM: (curve.k, strongest, "lines")}
     if measure == "ssim":
         return {text.MEASURED: (curve.k[at], curve.ssim[at], "lines+markers")}
     values = getattr(curve, measure)
-    traces: dict[str, _Trace] = {text.FROM_SPECTRUM: (curve.k, np.where(np.isinf(values), np.nan, values), "lines")}
+    source = text.FROM_SPECTRUM if one.svd.error is None else text.BEFORE_ROUNDING
+    traces: dict[str, _Trace] = {source: (curve.k, np.where(np.isinf(values), np.nan, values), "lines")}
     measured = curve.psnr_measured
     if measure == "psnr" and not np.isnan(measured).all():
         traces[text.MEASURED] = (curve.k, np.where(np.isinf(measured), np.nan, measured), "lines")

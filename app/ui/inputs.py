@@ -38,7 +38,7 @@ def color_of(picture: Picture) -> Color:
 
 
 def color_choice(disabled: bool = False) -> None:
-    """Ask for grey or colour."""
+    """Ask for grey or colour, and how colour shares its ranks."""
     st.session_state.color_choice = state.view().color
 
     def changed() -> None:
@@ -52,8 +52,7 @@ def color_choice(disabled: bool = False) -> None:
         on_change=changed,
         disabled=disabled,
         required=True,
-        help=text.NO_COLOR if disabled else None,
-        label_visibility="collapsed",
+        help=text.NO_COLOR if disabled else text.COLORS_HELP,
     )
 
 

@@ -12,8 +12,10 @@ from PIL import Image
 from app.ui import cached, text
 from app.ui.pictures import Picture
 from app.ui.viewer import payload, publish
-from lowrank.color import Color, from_planes, to_levels, to_planes
+from lowrank import storage
+from lowrank.color import Color, from_planes, mixing, to_levels, to_planes
 from lowrank.curves import Curve
+from lowrank.svd import SVD
 
 #: Fitted to a large stage, fitted to one of several small ones, or at the picture's own size.
 Size = Literal["stage", "strip", "full"]
@@ -32,7 +34,11 @@ def pane(picture: Picture, color: Color, *, size: Size = "stage", zoomed: bool =
     key, data = (picture.digest, color), picture.data
     height, width = cached.pixels(picture.digest, data).shape[:2]
     preview = not cached.is_decomposed(*key, (height, width))
-    curve = cached.preview_curve(*key, data) if preview else cached.spectrum_curve(*key, data)
+    svd, curve = (
+        (cached.preview_factors(*key, data), cached.preview_curve(*key, data))
+        if preview
+        else (cached.factors(*key, data), cached.spectrum_curve(*key, data))
+    )
     return {
         "picture": f"{picture.digest}-{color}-{size}",
         "title": picture.title,
@@ -50,9 +56,26 @@ def pane(picture: Picture, color: Color, *, size: Size = "stage", zoomed: bool =
         if zoomed and not preview
         else None,
         "preview": preview,
-        "readout": _readout(*key, preview, curve),
+        "breakEven": break_even(svd, height, width),
+        "readout": _readout(*key, preview, svd, curve),
         "curve": np.minimum(curve.psnr, 100).round(2).tolist(),
     }
+
+
+def break_even(svd: SVD, m: int, n: int) -> dict[str, int | None]:
+    """Return the highest ranks whose factors are no larger than the picture's m x n pixels, by bytes and by numbers.
+
+    None where that is beyond these factors, and ranks are allotted, so that nobody can know.
+    """
+    return {"bytes": _break_even(svd, m, n, "float32"), "numbers": _break_even(svd, m, n, None)}
+
+
+def _break_even(svd: SVD, m: int, n: int, precision: str | None) -> int | None:
+    planes, equal = svd.shape[0], svd.error is None
+    k = int(np.count_nonzero(svd.layers[1:] <= storage.break_even_layers(m, n, planes, precision)))
+    if k < svd.rank or k == min(m, n):
+        return k
+    return storage.break_even_rank(m, n, precision) if equal else None
 
 
 def _factors(digest: str, color: Color, size: Size, preview: bool, data: bytes) -> dict[str, Any]:
@@ -67,6 +90,7 @@ def _factors(digest: str, color: Color, size: Size, preview: bool, data: bytes) 
         "planes": encoded.planes,
         "rank": encoded.rank,
         "bits": encoded.bits,
+        "mixing": mixing(color).ravel().tolist() if color == "ycbcr" else None,
     }
 
 
@@ -78,7 +102,7 @@ def _original(digest: str, color: Color, size: Size, preview: bool, data: bytes)
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _payload(digest: str, color: Color, size: Size, preview: bool, _data: bytes) -> payload.Payload:
     svd = (cached.preview_factors if preview else cached.factors)(digest, color, _data)
-    return payload.encode(payload.fitted(svd, *payload.fitted_shape(*svd.shape[1:], _PIXELS[size])))
+    return payload.encode(payload.fitted(svd, *payload.fitted_shape(*svd.shape[1:], _PIXELS[size])), mixing(color))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -93,9 +117,10 @@ def _lossless(digest: str, color: Color, size: Size, preview: bool, _data: bytes
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _readout(digest: str, color: Color, preview: bool, _curve: Curve) -> dict[str, list[str]]:
+def _readout(digest: str, color: Color, preview: bool, _svd: SVD, _curve: Curve) -> dict[str, list[str]]:
     """Every number for every rank as it is to be read: the browser formats nothing."""
-    return {
+    allotted = {"ranks": [text.split(ranks) for ranks in _svd.ranks.T.tolist()]} if color == "ycbcr" else {}
+    return allotted | {
         "psnr": [text.decibel(x) for x in _curve.psnr.tolist()],
         "relative_error": [text.percent(x) for x in _curve.relative_error.tolist()],
         "energy": [text.percent(x) for x in _curve.energy.tolist()],

@@ -116,7 +116,7 @@ def _from_address(current: View, address: dict[str, str]) -> View:
         fields["picture"] = address["picture"]
     if address.get("rank", "").isdecimal() and len(address["rank"]) < 5:
         fields |= {"rank": min(max(int(address["rank"]), 1), MAX_RANK), "turn": current.turn + 1}
-    if address.get("color") in ("gray", "rgb"):
+    if address.get("color") in text.COLORS:
         fields["color"] = address["color"]
     asked = dict.fromkeys(address.get("pictures", "").split(","))  # each once
     if named := [name for name in asked if name in pictures.samples()]:

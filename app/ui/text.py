@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from lowrank.metrics import DIFFERENCE_LIMIT
 
@@ -12,7 +13,11 @@ EXPLORE = "Explore"
 COMPARE = "Compare"
 
 COLOR = "Planes"
-COLORS = {"gray": "Grey", "rgb": "Colour"}
+COLORS = {"gray": "Grey", "rgb": "Colour", "ycbcr": "Colour, allotted ranks"}
+COLORS_HELP = (
+    "Colour: red, green and blue have the same rank. Allotted ranks: brightness (Y) has rank k, and the colour planes "
+    "(Cb, Cr) as many as pay, which on most photographs is closer for the same numbers."
+)
 NO_COLOR = "This picture has no colour."
 
 DROP = "Drop a picture here"
@@ -71,13 +76,20 @@ NUMBERS = {
     "pixels": ("Pixels", "Bytes of the raw picture at 8 bits for each sample, without any coding."),
 }
 
+# label, help: what is different where ranks are allotted
+ALLOTTED_NUMBERS = {
+    "ranks": ("Ranks of the planes", "How rank k is allotted: to brightness (Y), and to the colour planes Cb and Cr."),
+    "psnr": (NUMBERS["psnr"][0], "Peak signal-to-noise ratio before clipping and rounding. Higher is closer."),
+    "numbers": (NUMBERS["numbers"][0], "A column, a row and a singular value for each rank of each plane: m + n + 1."),
+}
+
 LARGER = (
     "At this rank the factors are larger than the picture: more bytes as float32 than its raw 8-bit pixels. "
-    "They break even at rank {bytes_rank}; counted as numbers, at rank {numbers_rank}."
+    "They break even {bytes}; counted as numbers, {numbers}."
 )
 SMALLER = (
     "At this rank the factors are smaller than the picture: fewer bytes as float32 than its raw 8-bit pixels. "
-    "They stay so up to rank {bytes_rank}; counted as numbers, up to rank {numbers_rank}."
+    "They stay so {bytes}; counted as numbers, {numbers}."
 )
 
 TARGET_TITLE = "Choose the rank by a target"
@@ -113,13 +125,16 @@ CHARTS = {
 }
 RANK_AXIS = "Rank k (components)"
 FROM_SPECTRUM = "from the spectrum"
+BEFORE_ROUNDING = "before clipping and rounding"
+OF_LUMA = "of the brightness plane (Y)"
 MEASURED = "measured on the picture shown"
 MEASURING = "Measuring PSNR and SSIM"
-BREAK_EVEN_BYTES = "break-even, bytes"
-BREAK_EVEN_NUMBERS = "break-even, numbers"
+BREAK_EVEN = {"bytes": "break-even, bytes", "numbers": "break-even, numbers"}
 
 OPTIMAL = "The error at every rank is within {excess} of the smallest possible."
 EXACT = "The error at every rank is the smallest possible."
+ALLOTTED_OPTIMAL = "The error of each plane is within {excess} of the smallest possible at its own rank."
+ALLOTTED_EXACT = "The error of each plane is the smallest possible at its own rank."
 
 DOWNLOADS = "Download"
 DOWNLOAD_PICTURE = "Picture at rank {k} (PNG)"
@@ -147,6 +162,7 @@ COMPARE_COLUMNS = {
     "numbers": "Stored numbers",
     "ratio": "Ratio",
     "bytes": "Factors (bytes)",
+    "ranks": ALLOTTED_NUMBERS["ranks"][0],
 }
 
 
@@ -167,9 +183,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def optimality(excess: float) -> str:
+def optimality(excess: float, allotted: bool = False) -> str:
     """How near to the best the factors are, by the estimate of `SVD.excess`."""
-    return EXACT if excess < 1e-7 else OPTIMAL.format(excess=percent(excess))
+    exact, near = (ALLOTTED_EXACT, ALLOTTED_OPTIMAL) if allotted else (EXACT, OPTIMAL)
+    return exact if excess < 1e-7 else near.format(excess=percent(excess))
 
 
 def decimals(value: float) -> str:
@@ -193,6 +210,19 @@ def size(number: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
+
+
+def cost(sentence: str, word: str, break_even: dict[str, int | None], highest: int) -> str:
+    """`LARGER` or `SMALLER` with its ranks: at (up to) rank 63, or beyond the highest one."""
+    places = {
+        by: f"beyond rank {highest}" if rank is None else f"{word} rank {rank}" for by, rank in break_even.items()
+    }
+    return sentence.format(**places)
+
+
+def split(ranks: Sequence[int]) -> str:
+    """Y 50, Cb 9, Cr 12; of a grey picture Y alone."""
+    return ", ".join(f"{plane} {rank}" for plane, rank in zip(("Y", "Cb", "Cr"), ranks, strict=False))
 
 
 def ratio(value: float) -> str:

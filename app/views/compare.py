@@ -116,6 +116,9 @@ def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
                 "bytes": curve.bytes[own - 1],
             }
         )
+        if state.view().color == "ycbcr":
+            ranks = cached.factors(picture.digest, color, picture.data).ranks
+            rows[-1]["ranks"] = text.split(ranks[:, own - 1].tolist())
     st.markdown(f"**{text.COMPARE_TABLE.format(k=k)}**")
     formats = {"psnr": "%.1f", "ssim": "%.3f", "energy": "%.2f", "relative_error": "%.2f", "ratio": "%.2f"}
     st.dataframe(
@@ -124,7 +127,7 @@ def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
         width="stretch",
         column_config={
             name: st.column_config.NumberColumn(label, format=formats.get(name, "localized"))
-            if name not in ("picture", "size")
+            if name not in ("picture", "size", "ranks")
             else st.column_config.TextColumn(label)
             for name, label in text.COMPARE_COLUMNS.items()
         },

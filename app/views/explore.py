@@ -7,7 +7,6 @@ import streamlit as st
 from app.ui import cached, charts, inputs, scene, state, text
 from app.ui.pictures import Picture
 from app.ui.viewer import Mark, viewer
-from lowrank import storage
 from lowrank.color import Color
 
 
@@ -49,9 +48,9 @@ def live_picture(picture: Picture, color: Color) -> bool:
     pane = scene.pane(picture, color, zoomed=st.session_state.get("zoomed") == (picture.digest, color))
     m, n, planes = pane["height"], pane["width"], pane["factors"]["planes"]
     k = min(state.view().rank, pane["rank"])
-    in_bytes, in_numbers = storage.break_even_rank(m, n, "float32"), storage.break_even_rank(m, n)
-    pane |= {"breakEven": in_bytes, "ssim": state.ssim_shown(picture, color, k)}
-    numbers = {key: {"label": label, "help": explained} for key, (label, explained) in text.NUMBERS.items()}
+    pane |= {"ssim": state.ssim_shown(picture, color, k)}
+    said = text.NUMBERS | (text.ALLOTTED_NUMBERS if color == "ycbcr" else {})
+    numbers = {key: {"label": label, "help": explained} for key, (label, explained) in said.items()}
     numbers["pixels"]["value"] = text.size(planes * m * n)
 
     def zoom_in() -> None:
@@ -65,18 +64,22 @@ def live_picture(picture: Picture, color: Color) -> bool:
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,
         marks=[
-            Mark(in_bytes, text.BREAK_EVEN_BYTES),
-            Mark(in_numbers, text.BREAK_EVEN_NUMBERS),
+            *(Mark(rank, label) for label, rank in break_even_marks(pane["breakEven"]).items()),
             *(Mark(rank, said, high=True) for rank, said in state.targets_met(picture, color)),
         ],
         words={
-            "larger": text.LARGER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),
-            "smaller": text.SMALLER.format(bytes_rank=in_bytes, numbers_rank=in_numbers),
+            "larger": text.cost(text.LARGER, "at", pane["breakEven"], pane["rank"]),
+            "smaller": text.cost(text.SMALLER, "up to", pane["breakEven"], pane["rank"]),
             "preview": text.PREVIEW,
         },
         numbers=numbers,
     )
     return bool(pane["preview"])
+
+
+def break_even_marks(ranks: dict[str, int | None]) -> dict[str, int]:
+    """Name the ranks at which the factors break even, as far as they are known."""
+    return {text.BREAK_EVEN[by]: rank for by, rank in ranks.items() if rank is not None}
 
 
 def downloads(picture: Picture, color: Color, k: int) -> None:
@@ -100,11 +103,7 @@ def curve_chart(picture: Picture, color: Color) -> None:
     """Draw the picture's curves; the chart stays the same while the rank moves."""
     measure, log_rank, log_value = inputs.chart_choice("explore")
     curve, svd = inputs.curve(picture, color, measure), cached.factors(picture.digest, color, picture.data)
-    _, m, n = svd.shape
-    lines = {
-        text.BREAK_EVEN_BYTES: storage.break_even_rank(m, n, "float32"),
-        text.BREAK_EVEN_NUMBERS: storage.break_even_rank(m, n),
-    }
+    lines = break_even_marks(scene.break_even(svd, *svd.shape[1:]))
     series = [charts.Series(picture.title, curve, svd)]
     st.plotly_chart(
         charts.figure(series, measure, log_rank=log_rank, log_value=log_value, break_even=lines),
@@ -112,7 +111,7 @@ def curve_chart(picture: Picture, color: Color) -> None:
         config=charts.CONFIG,
         alt=charts.alternative(series, measure),
     )
-    st.caption(text.optimality(svd.excess))
+    st.caption(text.optimality(svd.excess, allotted=color == "ycbcr"))
 
 
 page()

@@ -102,7 +102,15 @@ _COMPILES = """() => {
 
 
 @pytest.mark.parametrize(
-    ("wasm", "color"), [("there", "gray"), ("there", "rgb"), ("absent", "gray"), ("refused", "rgb")]
+    ("wasm", "color"),
+    [
+        ("there", "gray"),
+        ("there", "rgb"),
+        ("there", "ycbcr"),
+        ("absent", "gray"),
+        ("refused", "rgb"),
+        ("absent", "ycbcr"),
+    ],
 )
 def test_every_rank_is_numpys_within_a_level_even_after_400_jumps(wasm, color, fresh):
     """With the kernel in WebAssembly, and with the one in JavaScript where a browser has or allows no WebAssembly."""
@@ -321,9 +329,9 @@ def test_the_divider_has_the_original_on_its_left_and_rank_k_on_its_right(viewer
     assert parts(viewer, original, picture)[1] < 0.02
 
 
-@pytest.mark.parametrize("color", ["gray", "rgb"])
+@pytest.mark.parametrize("color", ["gray", "rgb", "ycbcr"])
 def test_difference_has_the_colours_of_the_true_difference(color, request, fresh):
-    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh().open(picture="portrait", color="rgb")
+    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh().open(picture="portrait", color=color)
     viewer.stop(20)
     viewer.mode(MODES["difference"])
     viewer.drawn(20)
@@ -352,22 +360,24 @@ def test_difference_has_the_colours_of_the_true_difference(color, request, fresh
     check(viewer, right, 20)
 
 
-def test_layer_k_is_numpys_kth_layer(viewer):
-    right = sample_truth("portrait", "gray")
+@pytest.mark.parametrize("color", ["gray", "ycbcr"])
+def test_layer_k_is_numpys_kth_layer(color, request, fresh):
+    right = sample_truth("portrait", color)
+    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh().open(picture="portrait", color=color)
     viewer.mode(MODES["layer"])
-    for k in (1, 5, 20, 100):
-        viewer.stop(k)
+    with_chroma = [int(np.flatnonzero(s)[3]) + 1 for s in right.s[1:]]
+    for k in (1, 5, 20, 100, *with_chroma):
+        viewer.jump([k])
         viewer.drawn(k)
-        layer = right.layer(k)
-        peak = np.abs(layer).max()
+        layer, peak = right.layer(k), right.white(k)
         said = re.search(r"\+([\d.]+)", viewer.find("scale").inner_text())[1]
         assert float(said) == pytest.approx(peak, rel=0.06)
-        seen = viewer.pixels()[..., 0].astype(int)
+        seen = viewer.pixels()[..., 0 if color == "gray" else slice(3)].astype(int)
         assert np.abs(seen - (128 + 127 * layer / peak)).max() <= 2
         sure = np.abs(layer) > 0.05 * peak
         assert ((seen > 128) == (layer > 0))[sure].all()
     viewer.mode(MODES["picture"])
-    check(viewer, right, 100)
+    check(viewer, right, viewer.rank)
 
 
 # -- zoom -------------------------------------------------------------------------------------------------------------
@@ -442,6 +452,27 @@ def test_a_large_picture_is_fitted_then_sharp_where_one_looks_closer(fresh):
     assert viewer.view() == pytest.approx((0, 0, 1, 1), abs=1e-3)
     expect(viewer.find("detail")).to_be_hidden()
     assert furthest(viewer.pixels(), right.fitted(20, rows, columns)) <= 1
+
+
+def test_allotted_ranks_are_right_at_full_size_too(fresh):
+    samples = photograph(1000, 1500, seed=6, channels=3)
+    samples = (0.7 * samples.mean(2, keepdims=True) + 0.3 * samples).astype(np.uint8)  # less colour than light
+    right = Truth(samples, "ycbcr")
+    viewer = fresh().open(picture="portrait", rank=50, color="ycbcr")
+    viewer.drop("large.png", samples)
+    viewer.showing("large.png")
+    rows, columns = viewer.pixels().shape[:2]
+    for k in (1, 20, 100):
+        viewer.stop(k)
+        viewer.drawn(k)
+        assert furthest(viewer.pixels(), right.fitted(k, rows, columns)) <= 1
+        assert viewer.number("ranks") == text.split([np.count_nonzero(s[:k]) for s in right.s])
+    viewer.focus("stage")
+    viewer.press("+", "+", "+", "+")
+    check_detail(viewer, right, 100)
+    viewer.stop(20)
+    viewer.drawn(20)
+    check_detail(viewer, right, 20)
 
 
 def test_zoom_by_buttons_wheel_and_double_click_keeps_what_one_points_at(viewer):
@@ -600,7 +631,7 @@ def test_there_and_back_between_the_pages(fresh):
 
 def test_colour_and_grey_are_other_pictures(fresh):
     viewer = fresh().open(picture="portrait", rank=20, color="gray")
-    for color in ("rgb", "gray"):
+    for color in ("rgb", "ycbcr", "gray"):
         viewer.page.get_by_role("radio", name=text.COLORS[color], exact=True).click()
         expect(viewer.page).to_have_url(re.compile(f"color={color}"))
         expect(viewer.find("stage")).to_have_attribute("data-ready", re.compile(f"-{color}-"))
@@ -643,6 +674,18 @@ def test_the_panes_of_compare_move_together(fresh):
     viewer.mode(MODES["layer"])
     expect(viewer.find("scale").nth(0)).to_be_visible()
     expect(viewer.find("scale").nth(1)).to_be_visible()
+
+
+def test_the_panes_of_compare_have_allotted_ranks_where_there_is_colour(fresh):
+    viewer = fresh().open("compare", pictures="portrait,coffee,gravel", rank=20, color="ycbcr")
+    viewer.find("slider").focus()
+    for k in (20, 50):
+        viewer.stop(k)
+        viewer.drawn(k)
+        for pane, (name, color) in enumerate((("portrait", "ycbcr"), ("coffee", "ycbcr"), ("gravel", "gray"))):
+            seen = viewer.pixels(pane=pane)
+            assert furthest(seen, sample_truth(name, color).fitted(k, *seen.shape[:2])) <= 1
+    viewer.told(50)
 
 
 @pytest.mark.parametrize("how", ["aborted", "missing", "cut short"])

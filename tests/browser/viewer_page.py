@@ -55,8 +55,27 @@ class Truth:
         picture = np.asarray(samples) / 255
         if picture.ndim == 3 and color == "gray":
             picture = picture @ _LUMA
+        self.mix = np.eye(1 if picture.ndim == 2 else 3)  # what each plane adds to each channel
+        if color == "ycbcr":
+            luma = picture @ _LUMA
+            picture = np.dstack([luma, (picture[..., 2] - luma) / 1.772, (picture[..., 0] - luma) / 1.402])
+            green = -np.array([0.114 * 1.772, 0.299 * 1.402]) / 0.587
+            self.mix = np.array([[1, 0, 1.402], [1, *green], [1, 1.772, 0]])
         self.planes = np.moveaxis(np.atleast_3d(picture), 2, 0)
         self.U, self.s, self.Vt = np.linalg.svd(self.planes, full_matrices=False)
+        if color == "ycbcr":
+            self._allot()
+
+    def _allot(self) -> None:
+        """Move each chroma layer to the rank at which it pays as much as luma's layer, one at a time."""
+        gains = (self.mix**2).sum(0)[:, None] * self.s**2
+        U, s, Vt = self.U.copy(), self.s.copy(), self.Vt.copy()
+        for p in (1, 2):
+            self.s[p], taken = 0, 0
+            for k in range(s.shape[1]):
+                if gains[p, taken] >= gains[0, k]:
+                    self.U[p, :, k], self.s[p, k], self.Vt[p, k] = U[p, :, taken], s[p, taken], Vt[p, taken]
+                    taken += 1
 
     @property
     def original(self) -> np.ndarray:
@@ -66,18 +85,24 @@ class Truth:
         return self._shown((self.U[..., :k] * self.s[:, None, :k]) @ self.Vt[:, :k])
 
     def layer(self, k: int) -> np.ndarray:
-        """The k-th layer alone in grey levels, not rounded; shape (h, w) or (h, w, 3)."""
-        one = 255 * self.s[:, k - 1, None, None] * self.U[..., k - 1, None] * self.Vt[:, k - 1, None]
-        return np.moveaxis(one, 0, 2).squeeze()
+        """What rank k adds, in grey levels, not rounded; shape (h, w) or (h, w, 3)."""
+        return np.moveaxis(np.tensordot(self.mix, self._layer(k), 1), 0, 2).squeeze()
+
+    def white(self, k: int) -> float:
+        """The grey levels that white stands for where the k-th layer is drawn alone: none can be more."""
+        return float((np.abs(self.mix) @ np.abs(self._layer(k)).max((1, 2))).max())
+
+    def _layer(self, k: int) -> np.ndarray:
+        return 255 * self.s[:, k - 1, None, None] * self.U[..., k - 1, None] * self.Vt[:, k - 1, None]
 
     def fitted(self, k: int, rows: int, columns: int) -> np.ndarray:
         """Rank k averaged over areas to another size."""
         left, right = (_averaging(n, to) for n, to in zip(self.planes.shape[1:], (rows, columns), strict=True))
         return self._shown((left @ (self.U[..., :k] * self.s[:, None, :k])) @ (self.Vt[:, :k] @ right.T))
 
-    @staticmethod
-    def _shown(planes: np.ndarray) -> np.ndarray:
-        return np.moveaxis(np.rint(255 * planes.clip(0, 1)).astype(int), 0, 2).squeeze()
+    def _shown(self, planes: np.ndarray) -> np.ndarray:
+        channels = np.tensordot(self.mix, planes, 1).clip(0, 1)
+        return np.moveaxis(np.rint(255 * channels).astype(int), 0, 2).squeeze()
 
 
 def _averaging(n: int, to: int) -> np.ndarray:

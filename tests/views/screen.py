@@ -15,8 +15,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.ui.cached import MAX_RANK
+from lowrank.allot import picture_svd
 from lowrank.color import Color, from_planes, to_planes
-from lowrank.decompose import truncated_svd
 from lowrank.image import read_image
 from lowrank.svd import SVD
 
@@ -77,7 +77,7 @@ def set_rank(at: AppTest, k: int) -> AppTest:
 
 
 def set_color(at: AppTest, color: str) -> AppTest:
-    """Choose grey or colour."""
+    """Choose grey, colour, or colour with allotted ranks."""
     return at.segmented_control(key="color_choice").set_value(color).run()
 
 
@@ -103,7 +103,7 @@ def core(data: bytes, color: Color) -> tuple[np.ndarray, SVD, np.ndarray]:
     """Return what the core makes of a file: picture, factors up to the highest rank, and what rank k is held to."""
     image = read_image(data)
     planes = to_planes(image, color)
-    return image, truncated_svd(planes, min(*planes.shape[1:], MAX_RANK)), from_planes(planes, color)
+    return image, picture_svd(image, color, min(*planes.shape[1:], MAX_RANK)), from_planes(planes, color)
 
 
 def sample(name: str) -> bytes:

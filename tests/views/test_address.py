@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from app.ui import pictures, state, text
 from app.ui.cached import MAX_RANK
+from lowrank.color import COLORS
 from views.screen import (
     MEASURES,
     SAMPLES,
@@ -30,17 +31,19 @@ def color(at):
     return at.segmented_control(key="color_choice").value
 
 
-def test_a_link_restores_explore():
-    at = calm(explore(picture="page", rank="20", color="rgb"))
-    assert (heading(at), rank(at), color(at)) == ("Text page", 20, "rgb")
-    assert at.query_params == {"picture": "page", "rank": "20", "color": "rgb"}
+@pytest.mark.parametrize("planes", ["rgb", "ycbcr"])
+def test_a_link_restores_explore(planes):
+    at = calm(explore(picture="page", rank="20", color=planes))
+    assert (heading(at), rank(at), color(at)) == ("Text page", 20, planes)
+    assert at.query_params == {"picture": "page", "rank": "20", "color": planes}
 
 
-def test_a_link_restores_compare():
-    link = {"pictures": "noise,coffee", "rank": "7", "color": "rgb", "measure": "energy"}
+@pytest.mark.parametrize("planes", ["rgb", "ycbcr"])
+def test_a_link_restores_compare(planes):
+    link = {"pictures": "noise,coffee", "rank": "7", "color": planes, "measure": "energy"}
     at = calm(compare(**link))
     assert at.multiselect(key="compared").value == ["noise", "coffee"]
-    assert (rank(at), color(at)) == (7, "rgb")
+    assert (rank(at), color(at)) == (7, planes)
     assert text.CHARTS["energy"][1] in figure(at)
     assert at.query_params == link
 
@@ -106,7 +109,7 @@ WRONG = (
     {"rank": "²"},
     {"rank": ""},
     {"rank": "9" * 400},
-    {"color": "ycbcr"},
+    {"color": "hsv"},
     {"color": "RGB"},
     {"picture": "nothing"},
     {"picture": "../../etc/passwd"},
@@ -159,7 +162,9 @@ def test_more_pictures_than_can_be_compared_do_not_break_the_page():
     assert at.multiselect(key="compared").value == ["noise"]
 
 
-words = st.one_of(st.text(max_size=12), st.sampled_from([*SAMPLES, *MEASURES, "rgb", "gray", "300", "0", "٣", "007"]))
+words = st.one_of(
+    st.text(max_size=12), st.sampled_from([*SAMPLES, *MEASURES, "rgb", "gray", "ycbcr", "300", "0", "٣", "007"])
+)
 
 
 @given(
@@ -180,7 +185,7 @@ def test_every_address_gives_a_view_that_can_be_shown(address):
     assert 1 <= len(view.compared) == len(set(view.compared)) <= text.MAX_COMPARED
 
 
-@given(st.sampled_from(SAMPLES), st.integers(1, MAX_RANK), st.sampled_from(["gray", "rgb"]), st.sampled_from(MEASURES))
+@given(st.sampled_from(SAMPLES), st.integers(1, MAX_RANK), st.sampled_from(COLORS), st.sampled_from(MEASURES))
 def test_an_address_says_what_a_view_is(picture, k, planes, measure):
     address = {"picture": picture, "rank": str(k), "color": planes, "measure": measure}
     view = state._from_address(state.View(), address)

@@ -86,6 +86,16 @@ def test_singular_values_of_colour_are_those_of_all_planes_together():
     assert np.allclose(chart.data[0].y, np.sqrt((coloured.svd.s.astype(float) ** 2).sum(0)))
 
 
+def test_where_ranks_are_allotted_the_curves_say_what_they_are():
+    allotted = series(color="ycbcr")
+    (luma,) = figure([allotted], "singular_values", log_rank=True, log_value=True).data
+    assert (luma.name, luma.showlegend) == (text.OF_LUMA, True)
+    assert np.array_equal(luma.y, allotted.svd.s[0])
+    psnr = figure([allotted], "psnr", log_rank=True, log_value=False)
+    assert [trace.name for trace in psnr.data] == [text.BEFORE_ROUNDING, text.MEASURED]
+    assert np.array_equal(psnr.data[0].y, allotted.curve.psnr)
+
+
 def test_a_curve_that_was_not_measured_is_drawn_from_the_spectrum_alone():
     chart = figure([series(ranks=())], "psnr", log_rank=True, log_value=False)
     assert [trace.name for trace in chart.data] == [text.FROM_SPECTRUM]

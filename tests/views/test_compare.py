@@ -11,7 +11,7 @@ import pytest
 
 from app.ui import text
 from lowrank import metrics, spectrum, storage
-from lowrank.color import displayed, from_planes
+from lowrank.color import COLORS, displayed, from_planes
 from lowrank.curves import error_curve
 from views.screen import (
     MEASURES,
@@ -28,6 +28,7 @@ from views.screen import (
     pictures_shown,
     rank,
     sample,
+    set_color,
     set_rank,
     to_compare,
     to_explore,
@@ -47,6 +48,7 @@ def table(at):
 
 def expected_row(name, data, color, k):
     """What the core says of a picture at rank k."""
+    allotted = color == "ycbcr"
     image, svd, reference = core(data, color if core(data, "gray")[0].ndim == 3 else "gray")
     color = "gray" if image.ndim == 2 else color
     planes, m, n = svd.shape
@@ -60,10 +62,10 @@ def expected_row(name, data, color, k):
         "ssim": metrics.ssim(reference, shown),
         "energy": 100 * spectrum.energy(svd)[k],
         "relative_error": 100 * spectrum.relative_error(svd)[k],
-        "numbers": storage.stored_numbers(m, n, k, planes),
-        "ratio": storage.compression_ratio(m, n, k),
-        "bytes": storage.stored_bytes(m, n, k, planes),
-    }
+        "numbers": storage.stored_numbers(m, n, int(svd.layers[k])),
+        "ratio": storage.compression_ratio(m, n, int(svd.layers[k]), planes),
+        "bytes": storage.stored_bytes(m, n, int(svd.layers[k])),
+    } | ({"ranks": text.split(svd.ranks[:, k - 1].tolist())} if allotted else {})
 
 
 def assert_same_row(row, expected):
@@ -154,7 +156,7 @@ def test_a_file_named_like_a_sample_stays_itself():
 # -- numbers ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("color", ["gray", "rgb"])
+@pytest.mark.parametrize("color", COLORS)
 def test_the_table_at_the_common_rank_is_the_cores(color):
     at = compare(pictures="portrait,gravel", color=color)
     for k in (1, 50, 300):
@@ -185,8 +187,14 @@ def test_small_pictures_alone_end_the_slider_at_the_highest_of_their_ranks():
 def test_a_picture_without_colour_stays_grey_among_colours():
     at = compare(pictures="gravel,portrait", color="rgb")
     grey, coloured = table(at)
-    assert grey["bytes"] == storage.stored_bytes(512, 512, 50, 1)
-    assert coloured["bytes"] == storage.stored_bytes(512, 512, 50, 3)
+    assert grey["bytes"] == storage.stored_bytes(512, 512, 50)
+    assert coloured["bytes"] == storage.stored_bytes(512, 512, 150)
+    set_color(at, "ycbcr")
+    grey, coloured = table(at)
+    assert grey["ranks"] == "Y 50"
+    y, cb, cr = (int(part.split()[1]) for part in coloured["ranks"].split(", "))
+    assert y == 50 > max(cb, cr)
+    assert coloured["bytes"] == storage.stored_bytes(512, 512, y + cb + cr)
 
 
 def test_a_perfect_picture_shows_no_undefined_number():

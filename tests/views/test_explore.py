@@ -10,7 +10,7 @@ from test_viewer_payload import decoded
 from app.ui import cached, text
 from app.ui.viewer.payload import Payload
 from lowrank import metrics, spectrum, storage
-from lowrank.color import displayed, from_planes, to_planes
+from lowrank.color import COLORS, displayed, from_planes, mixing, to_planes
 from lowrank.curves import CLASSIC_RANKS, error_curve
 from lowrank.decompose import truncated_svd
 from lowrank.errors import RankError
@@ -53,11 +53,11 @@ def expected_numbers(data, color, k):
         "ssim": text.decimals(metrics.ssim(reference, shown)),
         "energy": text.percent(spectrum.energy(svd)[k]),
         "relative_error": text.percent(spectrum.relative_error(svd)[k]),
-        "numbers": text.count(storage.stored_numbers(m, n, k, planes)),
-        "ratio": text.ratio(storage.compression_ratio(m, n, k)),
-        "bytes": text.size(storage.stored_bytes(m, n, k, planes)),
+        "numbers": text.count(storage.stored_numbers(m, n, int(svd.layers[k]))),
+        "ratio": text.ratio(storage.compression_ratio(m, n, int(svd.layers[k]), planes)),
+        "bytes": text.size(storage.stored_bytes(m, n, int(svd.layers[k]))),
         "pixels": text.size(planes * m * n),
-    }
+    } | ({"ranks": text.split(svd.ranks[:, k - 1].tolist())} if color == "ycbcr" else {})
 
 
 # -- first visit ------------------------------------------------------------------------------------------------------
@@ -143,7 +143,9 @@ def test_a_lone_ssim_of_another_picture_or_colour_never_stands():
     assert len(seen) == 3
 
 
-@pytest.mark.parametrize(("name", "color"), [("portrait", "gray"), ("portrait", "rgb"), ("rocket", "gray")])
+@pytest.mark.parametrize(
+    ("name", "color"), [("portrait", "gray"), ("portrait", "rgb"), ("portrait", "ycbcr"), ("rocket", "gray")]
+)
 def test_numbers_are_the_cores(name, color):
     at = explore(picture=name, color=color, rank="1")
     for k in (1, 50, 300):
@@ -155,7 +157,7 @@ def test_numbers_are_the_cores(name, color):
 def test_numbers_of_an_upload_are_the_cores(channels):
     data = noisy(70, 90, channels)
     at = drop(explore(), ("mine.png", data))
-    for color in ("gray", "rgb"):
+    for color in COLORS:
         if channels:
             set_color(at, color)
         for k in (1, 33, 70):
@@ -175,7 +177,7 @@ def test_the_numbers_of_the_app_are_numpys_within_a_thousandth():
         assert float(readout["relative_error"][k - 1].removesuffix(" %")) == pytest.approx(error, rel=1e-3, abs=0.051)
 
 
-@pytest.mark.parametrize("color", ["gray", "rgb"])
+@pytest.mark.parametrize("color", COLORS)
 def test_what_is_sent_draws_the_cores_pictures(color, sent):
     data = noisy(400, 350)
     image, svd, reference = core(data, color)
@@ -186,11 +188,13 @@ def test_what_is_sent_draws_the_cores_pictures(color, sent):
     shape = {name: spec[name] for name in ("rows", "columns", "planes", "rank", "bits")}
     u, v = decoded(Payload(sent[url], **shape))
     for k in (1, 12, 300):
-        drawn = np.rint(np.einsum("kpm,kpn->mnp", u[:k], v[:k]).clip(0, 255)).squeeze()
+        channels = np.einsum("kpm,kpn->mnp", u[:k], v[:k]) @ mixing(color).T
+        drawn = np.rint(channels.clip(0, 255)).squeeze()
         assert np.abs(drawn - 255 * displayed(from_planes(svd.reconstruct(k), color))).max() <= 1
     picture = np.asarray(Image.open(io.BytesIO(sent[original])).convert("RGB"), float)
     assert np.array_equal(picture, np.rint(255 * reference.reshape(400, 350, -1)) * np.ones(3))
-    assert (image.shape == reference.shape) == (color == "rgb")
+    assert (image.shape == reference.shape) == (color != "gray")
+    assert spec["mixing"] == (mixing(color).ravel().tolist() if color == "ycbcr" else None)
 
 
 def test_a_large_picture_is_shown_as_a_preview_first(sent):
@@ -242,6 +246,9 @@ def test_tiny_pictures(shape):
     for measure in ("ssim", "singular_values"):
         calm(at.segmented_control(key="measure").set_value(measure).run())
     calm(to_compare(at))
+    if len(shape) == 3:
+        calm(set_color(at, "ycbcr"))
+        calm(set_color(to_explore(at), "ycbcr"))
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -270,10 +277,13 @@ def test_grey_and_colour_show_different_planes():
     at = explore()
     grey = numbers(at), pictures_shown(at)[0]
     colour = numbers(set_color(at, "rgb")), pictures_shown(at)[0]
-    for name in ("psnr", "ssim", "numbers", "bytes", "pixels"):
-        assert grey[0][name] != colour[0][name]
-    assert set(grey[1]).isdisjoint(colour[1])
-    assert at.query_params["color"] == "rgb"
+    allotted = numbers(set_color(at, "ycbcr")), pictures_shown(at)[0]
+    for name in ("psnr", "ssim", "numbers", "bytes"):
+        assert len({shown[0][name] for shown in (grey, colour, allotted)}) == 3
+    assert grey[0]["pixels"] != colour[0]["pixels"] == allotted[0]["pixels"]
+    assert len({factors for _, (factors, _) in (grey, colour, allotted)}) == 3
+    assert grey[1][1] != colour[1][1] == allotted[1][1]  # the original is the same, whatever it is decomposed into
+    assert at.query_params["color"] == "ycbcr"
 
 
 # -- cost -------------------------------------------------------------------------------------------------------------
@@ -286,7 +296,7 @@ def test_the_sentence_is_right_on_both_sides_of_break_even(name, color):
     in_bytes, in_numbers = storage.break_even_rank(m, n, "float32"), storage.break_even_rank(m, n)
     at = explore(picture=name, color=color)
     said, readout = viewer(at)["words"], pane(at)["readout"]
-    assert pane(at)["breakEven"] == in_bytes  # the viewer says `larger` above it
+    assert pane(at)["breakEven"] == {"bytes": in_bytes, "numbers": in_numbers}  # the viewer says `larger` above it
     for k in (in_bytes - 1, in_bytes, in_bytes + 1):
         assert (k * planes * (m + n + 1) * 4 > planes * m * n) == (k > in_bytes)
         assert readout["bytes"][k - 1] == text.size(4 * k * planes * (m + n + 1))
@@ -294,7 +304,31 @@ def test_the_sentence_is_right_on_both_sides_of_break_even(name, color):
         assert said[word].startswith(f"At this rank the factors are {word} than the picture: ")
         assert said[word].endswith(f"{until} rank {in_bytes}; counted as numbers, {until} rank {in_numbers}.")
     marks = {mark["text"]: (mark["rank"], mark["high"]) for mark in viewer(at)["marks"]}
-    assert marks == {text.BREAK_EVEN_BYTES: (in_bytes, False), text.BREAK_EVEN_NUMBERS: (in_numbers, False)}
+    assert marks == {text.BREAK_EVEN["bytes"]: (in_bytes, False), text.BREAK_EVEN["numbers"]: (in_numbers, False)}
+
+
+@pytest.mark.parametrize("name", ["portrait", "rocket", "tartan"])
+def test_where_ranks_are_allotted_the_sentence_follows_the_layers_that_are_there(name):
+    _, svd, _ = core(sample(name), "ycbcr")
+    planes, m, n = svd.shape
+    at = calm(explore(picture=name, color="ycbcr"))
+    said, found = viewer(at)["words"], pane(at)["breakEven"]
+    size = svd.layers[1:] * (m + n + 1)
+    for by, cost in (("bytes", 4), ("numbers", 1)):
+        fits = np.count_nonzero(cost * size <= planes * m * n)
+        assert found[by] == (fits if fits < 300 else None)
+        place = f"beyond rank {svd.rank}" if found[by] is None else f"up to rank {found[by]}"
+        assert place in said["smaller"]
+    assert pane(at)["readout"]["bytes"] == [text.size(4 * x) for x in size.tolist()]
+    marks = {mark["text"]: mark["rank"] for mark in viewer(at)["marks"]}
+    assert marks == {text.BREAK_EVEN[by]: rank for by, rank in found.items() if rank is not None}
+    assert found["bytes"] > storage.break_even_rank(m, n, "float32")  # fewer numbers, so later
+
+
+def test_a_small_picture_with_allotted_ranks_knows_its_break_even_at_full_rank_too():
+    at = calm(drop(explore(color="ycbcr"), ("small.png", noisy(40, 60))))
+    assert all(1 <= rank <= 40 for rank in pane(at)["breakEven"].values())
+    assert "beyond" not in viewer(at)["words"]["smaller"]
 
 
 def test_a_ratio_below_one_says_so_only_past_break_even_by_numbers():
@@ -317,7 +351,7 @@ def choose(at, rule, target=None):
     return at.button(key="set_rank").click().run(timeout=6)
 
 
-@pytest.mark.parametrize("color", ["gray", "rgb"])
+@pytest.mark.parametrize("color", COLORS)
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_sets_the_rank_that_the_core_chooses(rule, color):
     data = noisy(96, 80)
@@ -419,16 +453,19 @@ def test_the_chart_depends_on_colour_and_axes():
 
 
 def test_a_break_even_line_is_drawn_where_the_rank_reaches_it():
-    assert text.BREAK_EVEN_BYTES in figure(explore())
-    assert text.BREAK_EVEN_NUMBERS in figure(explore())
+    assert text.BREAK_EVEN["bytes"] in figure(explore())
+    assert text.BREAK_EVEN["numbers"] in figure(explore())
+    allotted = figure(explore(color="ycbcr"))
+    assert text.BREAK_EVEN["bytes"] in allotted
+    assert text.BREAK_EVEN["numbers"] not in allotted  # beyond the highest rank, and nobody knows where
     small = figure(drop(explore(), ("row.png", noisy(1, 60))))
-    assert text.BREAK_EVEN_BYTES not in small
+    assert text.BREAK_EVEN["bytes"] not in small
 
 
 # -- downloads --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("color", ["gray", "rgb"])
+@pytest.mark.parametrize("color", COLORS)
 def test_downloads_are_what_they_say(downloads, color):
     data = noisy(90, 70)
     image, svd, _ = core(data, color)
@@ -498,6 +535,7 @@ def test_no_word_of_the_page_is_written_twice_over():
 def test_the_page_says_how_near_to_the_best_the_factors_are():
     at = explore()
     assert text.EXACT in [caption.value for caption in at.caption]  # of a small picture
+    assert text.ALLOTTED_EXACT in [caption.value for caption in set_color(at, "ycbcr").caption]
 
 
 def test_a_release_whose_run_was_cut_short_is_heard_of_in_the_next_one():

@@ -68,6 +68,7 @@ def test_percent_writes_no_digits_that_tell_nothing(share):
 )
 def test_optimality(excess, said):
     assert said in text.optimality(excess)
+    assert "each plane" in text.optimality(excess, allotted=True)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,21 @@ def test_a_size_is_right_to_half_a_percent(number):
 )
 def test_ratio(value, said):
     assert text.ratio(value) == said
+
+
+@pytest.mark.parametrize(
+    ("ranks", "said"), [([50, 9, 12], "Y 50, Cb 9, Cr 12"), ([1, 0, 0], "Y 1, Cb 0, Cr 0"), ([7], "Y 7")]
+)
+def test_split(ranks, said):
+    assert text.split(ranks) == said
+
+
+def test_cost_says_where_factors_break_even_or_beyond_which_rank():
+    known, beyond = {"bytes": 63, "numbers": 255}, {"bytes": 130, "numbers": None}
+    assert text.cost(text.LARGER, "at", known, 300).endswith("even at rank 63; counted as numbers, at rank 255.")
+    assert text.cost(text.SMALLER, "up to", beyond, 300).endswith(
+        "so up to rank 130; counted as numbers, beyond rank 300."
+    )
 
 
 @given(st.floats(0.3, 99.9))

@@ -1,11 +1,12 @@
 // The engine: streams factors in, and draws any rank of them by adding or taking away the layers in between.
 //
 // One block of memory holds everything: U and V of each plane rank by rank, float accumulators in grey levels, and the
-// RGBA picture. The two loops over it are kernel.wat's; `scriptKernel` is the same in JavaScript. Offsets are in bytes.
+// RGBA picture. The loops over it are kernel.wat's; `scriptKernel` is the same in JavaScript. Offsets are in bytes.
 
 const LAYERS = 4; // JavaScript adds this many at a time; memory holds as many spare ranks behind the last one
 const SLICE = 16; // layers between two looks at the clock
 const PAGE = 65536;
+const MIX = 16; // where the nine factors lie that mix three planes into red, green and blue
 
 const aligned = (n, to) => Math.ceil(n / to) * to;
 
@@ -17,7 +18,7 @@ function strideOf(floats) {
 
 /** The kernel in WebAssembly, on memory of its own. */
 function wasmKernel(module) {
-  const { memory, add, pack } = new WebAssembly.Instance(module).exports;
+  const { memory, add, pack, packMixed } = new WebAssembly.Instance(module).exports;
   return {
     name: 'wasm',
     get buffer() { return memory.buffer; },
@@ -27,6 +28,7 @@ function wasmKernel(module) {
     },
     add,
     pack,
+    packMixed,
   };
 }
 
@@ -69,6 +71,20 @@ function scriptKernel() {
         }
       }
     },
+    packMixed(x, y, z, stride, out, rows, cols, scale, offset, mix) {
+      const pixels = new Uint8ClampedArray(floats.buffer, out, 4 * rows * cols);
+      const [rx, ry, rz, gx, gy, gz, bx, by, bz] = floats.subarray(mix >> 2, (mix >> 2) + 9).map((factor) => factor * scale);
+      [x, y, z, stride] = [x, y, z, stride].map((n) => n >> 2);
+      for (let i = 0, at = 0; i < rows; i++, x += stride, y += stride, z += stride) {
+        for (let j = 0; j < cols; j++, at += 4) {
+          const a = floats[x + j], b = floats[y + j], c = floats[z + j];
+          pixels[at] = a * rx + b * ry + c * rz + offset;
+          pixels[at + 1] = a * gx + b * gy + c * gz + offset;
+          pixels[at + 2] = a * bx + b * by + c * bz + offset;
+          pixels[at + 3] = 255;
+        }
+      }
+    },
   };
 }
 
@@ -87,22 +103,25 @@ function compiled(code) {
 }
 
 class Engine {
-  /** `spec` is the payload's: rows, columns, planes, rank, bits, bytes. */
+  /** `spec` is the payload's: rows, columns, planes, rank, bits, bytes; mixing, where its planes are no channels. */
   constructor(spec, kernel = makeKernel()) {
     this.spec = spec;
     this.kernel = kernel;
-    const { rows, columns, planes, rank } = spec;
+    const { rows, columns, planes, rank, mixing } = spec;
     this.uStride = strideOf(rows);
     this.vStride = strideOf(columns);
     this.uPlane = this.uStride * (rank + LAYERS);
     this.vPlane = this.vStride * (rank + LAYERS);
-    this.uAt = 16;
+    this.uAt = 64;
     this.vAt = aligned(this.uAt + planes * this.uPlane, 16);
     this.top = aligned(this.vAt + planes * this.vPlane, 16) + 64;
     this.incoming = new Uint8Array(aligned(spec.bytes, 4));
     this.received = this.parsed = 0;
     this.available = 0; // ranks that have arrived
+    // each plane's own rank at k = 0..rank: the layers that it has lie one after the other
+    this.ranks = Array.from({ length: planes }, () => new Uint16Array(rank + 1));
     kernel.reserve(this.top);
+    if (mixing) new Float32Array(kernel.buffer, MIX, 9).set(mixing);
     this.region(0, rows, 0, columns);
   }
 
@@ -112,20 +131,24 @@ class Engine {
     this.received += chunk.length;
     const { rows, columns, planes, rank } = this.spec;
     const floats = new Float32Array(this.kernel.buffer);
-    const numbers = planes * (rows + columns);
     while (this.available < rank) {
-      const bits = this.spec.bits[this.available];
-      const size = aligned(4 * planes + Math.ceil((numbers * bits) / 8), 4);
-      if (this.received < this.parsed + size) return;
+      if (this.received < this.parsed + 4 * planes) return;
       const scale = new Float32Array(this.incoming.buffer, this.parsed, planes);
+      const there = [...scale.keys()].filter((p) => scale[p] !== 0);
+      const bits = this.spec.bits[this.available];
+      const size = aligned(4 * planes + Math.ceil((there.length * (rows + columns) * bits) / 8), 4);
+      if (this.received < this.parsed + size) return;
       const next = this.numbers(this.parsed + 4 * planes, bits);
-      for (let p = 0; p < planes; p++) {
-        const u = (this.uAt + p * this.uPlane + this.available * this.uStride) >> 2;
+      for (const p of there) {
+        const u = (this.uAt + p * this.uPlane + this.ranks[p][this.available] * this.uStride) >> 2;
         for (let i = 0; i < rows; i++) floats[u + i] = scale[p] * next();
       }
-      for (let p = 0; p < planes; p++) {
-        const v = (this.vAt + p * this.vPlane + this.available * this.vStride) >> 2;
+      for (const p of there) {
+        const v = (this.vAt + p * this.vPlane + this.ranks[p][this.available] * this.vStride) >> 2;
         for (let j = 0; j < columns; j++) floats[v + j] = next();
+      }
+      for (const [p, ranks] of this.ranks.entries()) {
+        ranks[this.available + 1] = ranks[this.available] + (scale[p] !== 0);
       }
       this.parsed += size;
       this.available++;
@@ -170,14 +193,17 @@ class Engine {
     new Uint8Array(this.kernel.buffer, at, this.spec.planes * this.accPlane).fill(0);
   }
 
-  /** Add `count` layers from index `from` on, times `sign`, to the accumulators at `at`. */
+  /** Add what `count` ranks from index `from` on have, times `sign`, to the accumulators at `at`. */
   addLayers(at, from, count, sign) {
     for (let p = 0; p < this.spec.planes; p++) {
+      const first = this.ranks[p][from];
+      const layers = this.ranks[p][from + count] - first;
+      if (!layers) continue;
       this.kernel.add(
         at + p * this.accPlane, this.stride,
-        this.uAt + p * this.uPlane + from * this.uStride + 4 * this.row, this.uStride,
-        this.vAt + p * this.vPlane + from * this.vStride + 4 * this.column, this.vStride,
-        this.height, this.width, count, sign,
+        this.uAt + p * this.uPlane + first * this.uStride + 4 * this.row, this.uStride,
+        this.vAt + p * this.vPlane + first * this.vStride + 4 * this.column, this.vStride,
+        this.height, this.width, layers, sign,
       );
     }
   }
@@ -201,9 +227,11 @@ class Engine {
 
   /** Round accumulators to RGBA: value * scale + offset, clipped to 0..255. */
   pixels(at = this.accAt, scale = 1, offset = 0) {
-    const { planes } = this.spec;
+    const { planes, mixing } = this.spec;
     const plane = (p) => at + (planes === 3 ? p : 0) * this.accPlane;
-    this.kernel.pack(plane(0), plane(1), plane(2), this.stride, this.outAt, this.height, this.width, scale, offset);
+    const args = [plane(0), plane(1), plane(2), this.stride, this.outAt, this.height, this.width, scale, offset];
+    if (mixing) this.kernel.packMixed(...args, MIX);
+    else this.kernel.pack(...args);
     return new Uint8ClampedArray(this.kernel.buffer, this.outAt, 4 * this.width * this.height);
   }
 
@@ -216,20 +244,23 @@ class Engine {
     return { pixels: this.pixels(this.layerAt, 127 / peak, 128), peak };
   }
 
-  /** Largest magnitude of one layer, in grey levels, over the whole picture. */
+  /** Largest magnitude of one rank's layers, in grey levels, over the whole picture; mixed ones may stay below it. */
   peak(index) {
-    const { rows, columns, planes } = this.spec;
+    const { rows, columns, planes, mixing } = this.spec;
     const floats = new Float32Array(this.kernel.buffer);
     const largest = (at, n) => {
       let most = 0;
       for (let i = 0; i < n; i++) most = Math.max(most, Math.abs(floats[at + i]));
       return most;
     };
-    let peak = 0;
-    for (let p = 0; p < planes; p++) {
-      const u = largest((this.uAt + p * this.uPlane + index * this.uStride) >> 2, rows);
-      peak = Math.max(peak, u * largest((this.vAt + p * this.vPlane + index * this.vStride) >> 2, columns));
-    }
-    return peak;
+    const peaks = this.ranks.map((ranks, p) => {
+      const own = ranks[index];
+      if (ranks[index + 1] === own) return 0;
+      const u = largest((this.uAt + p * this.uPlane + own * this.uStride) >> 2, rows);
+      return u * largest((this.vAt + p * this.vPlane + own * this.vStride) >> 2, columns);
+    });
+    if (!mixing) return Math.max(...peaks);
+    const reach = (channel) => peaks.reduce((sum, peak, p) => sum + Math.abs(mixing[planes * channel + p]) * peak, 0);
+    return Math.max(reach(0), reach(1), reach(2));
   }
 }

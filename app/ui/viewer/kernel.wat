@@ -1,8 +1,8 @@
-;; The two loops of the viewer, on four 32-bit floats at a time.
+;; The loops of the viewer, on four 32-bit floats at a time.
 ;;
 ;; A picture is a sum of layers u v^T. Between two ranks only the layers between them are added or taken away, on float
-;; accumulators that hold grey levels; then the accumulators are rounded into RGBA. viewer/engine.js calls both and holds
-;; the same loops in JavaScript, for browsers that refuse WebAssembly.
+;; accumulators that hold grey levels; then the accumulators are rounded into RGBA, as they are or mixed. viewer/engine.js
+;; calls them and holds the same loops in JavaScript, for browsers that refuse WebAssembly.
 ;;
 ;; Addresses and strides are in bytes. Assembled into kernel.wasm; a test does it again and compares.
 (module
@@ -139,5 +139,82 @@
       (local.set $r (i32.add (local.get $r) (local.get $stride)))
       (local.set $g (i32.add (local.get $g) (local.get $stride)))
       (local.set $b (i32.add (local.get $b) (local.get $stride)))
+      (local.set $out (i32.add (local.get $out) (local.get $width)))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1))))))
+
+  ;; The same of three planes that are not the channels: the nine floats at $mix are what each plane adds to red, to green
+  ;; and to blue.
+  (func (export "packMixed")
+    (param $x i32) (param $y i32) (param $z i32) (param $stride i32)
+    (param $out i32) (param $rows i32) (param $cols i32) (param $scale f32) (param $offset f32) (param $mix i32)
+    (local $s v128) (local $o v128) (local $black v128) (local $white v128) (local $whole v128) (local $alpha v128)
+    (local $rx v128) (local $ry v128) (local $rz v128)
+    (local $gx v128) (local $gy v128) (local $gz v128)
+    (local $bx v128) (local $by v128) (local $bz v128)
+    (local $a v128) (local $b v128) (local $c v128)
+    (local $j i32) (local $width i32)
+    (if (i32.eqz (local.get $rows)) (then (return)))
+    (local.set $s (f32x4.splat (local.get $scale)))
+    (local.set $o (f32x4.splat (local.get $offset)))
+    (local.set $white (v128.const f32x4 255 255 255 255))
+    (local.set $whole (v128.const f32x4 8388608 8388608 8388608 8388608))
+    (local.set $alpha (v128.const i32x4 0xff000000 0xff000000 0xff000000 0xff000000))
+    (local.set $rx (f32x4.mul (local.get $s) (v128.load32_splat (local.get $mix))))
+    (local.set $ry (f32x4.mul (local.get $s) (v128.load32_splat offset=4 (local.get $mix))))
+    (local.set $rz (f32x4.mul (local.get $s) (v128.load32_splat offset=8 (local.get $mix))))
+    (local.set $gx (f32x4.mul (local.get $s) (v128.load32_splat offset=12 (local.get $mix))))
+    (local.set $gy (f32x4.mul (local.get $s) (v128.load32_splat offset=16 (local.get $mix))))
+    (local.set $gz (f32x4.mul (local.get $s) (v128.load32_splat offset=20 (local.get $mix))))
+    (local.set $bx (f32x4.mul (local.get $s) (v128.load32_splat offset=24 (local.get $mix))))
+    (local.set $by (f32x4.mul (local.get $s) (v128.load32_splat offset=28 (local.get $mix))))
+    (local.set $bz (f32x4.mul (local.get $s) (v128.load32_splat offset=32 (local.get $mix))))
+    (local.set $width (i32.shl (local.get $cols) (i32.const 2)))
+    (loop $row
+      (local.set $j (i32.const 0))
+      (loop $column
+        (local.set $a (v128.load (i32.add (local.get $x) (local.get $j))))
+        (local.set $b (v128.load (i32.add (local.get $y) (local.get $j))))
+        (local.set $c (v128.load (i32.add (local.get $z) (local.get $j))))
+        (v128.store (i32.add (local.get $out) (local.get $j))
+          (v128.or
+            (v128.or
+              (f32x4.add
+                (f32x4.pmin
+                  (f32x4.pmax
+                    (f32x4.add
+                      (f32x4.add (f32x4.mul (local.get $a) (local.get $rx)) (f32x4.mul (local.get $b) (local.get $ry)))
+                      (f32x4.add (f32x4.mul (local.get $c) (local.get $rz)) (local.get $o)))
+                    (local.get $black))
+                  (local.get $white))
+                (local.get $whole))
+              (i32x4.shl
+                (f32x4.add
+                  (f32x4.pmin
+                    (f32x4.pmax
+                      (f32x4.add
+                        (f32x4.add (f32x4.mul (local.get $a) (local.get $gx)) (f32x4.mul (local.get $b) (local.get $gy)))
+                        (f32x4.add (f32x4.mul (local.get $c) (local.get $gz)) (local.get $o)))
+                      (local.get $black))
+                    (local.get $white))
+                  (local.get $whole))
+                (i32.const 8)))
+            (v128.or
+              (i32x4.shl
+                (f32x4.add
+                  (f32x4.pmin
+                    (f32x4.pmax
+                      (f32x4.add
+                        (f32x4.add (f32x4.mul (local.get $a) (local.get $bx)) (f32x4.mul (local.get $b) (local.get $by)))
+                        (f32x4.add (f32x4.mul (local.get $c) (local.get $bz)) (local.get $o)))
+                      (local.get $black))
+                    (local.get $white))
+                  (local.get $whole))
+                (i32.const 16))
+              (local.get $alpha))))
+        (local.set $j (i32.add (local.get $j) (i32.const 16)))
+        (br_if $column (i32.lt_u (local.get $j) (local.get $width))))
+      (local.set $x (i32.add (local.get $x) (local.get $stride)))
+      (local.set $y (i32.add (local.get $y) (local.get $stride)))
+      (local.set $z (i32.add (local.get $z) (local.get $stride)))
       (local.set $out (i32.add (local.get $out) (local.get $width)))
       (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))))

@@ -7,13 +7,15 @@ The format, little-endian, one block per rank in rising order, so that the brows
     for each plane: V, one number per column   2**(bits - 1) - 1 is to be taken away from each
     zero bits up to a multiple of 4 bytes
 
+A plane with c = 0 has no layer at this rank, and its U and V are left out.
+
 How many bits a rank gets follows from the errors that rounding adds up to: the same share of them from each rank, so
 leading ranks get more (reverse water-filling), and a harsh picture gets what it needs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse
@@ -44,13 +46,15 @@ class Payload:
     bits: tuple[int, ...]
 
 
-def encode(svd: SVD) -> Payload:
+def encode(svd: SVD, mix: NDArray[np.float64] | None = None) -> Payload:
     """Encode the factors of a stack of planes.
 
     Parameters
     ----------
     svd : SVD
-        Of planes in [0, 1], shape (c, m, n).
+        Of the planes of a picture in [0, 1], shape (c, m, n).
+    mix : ndarray, shape (channels, c), optional
+        What each plane adds to each channel that is drawn (`lowrank.color.mixing`); by default each is a channel.
 
     Returns
     -------
@@ -60,10 +64,12 @@ def encode(svd: SVD) -> Payload:
     u = np.ascontiguousarray(np.moveaxis(svd.U, -1, 0), np.float32)  # (r, c, m)
     v = np.ascontiguousarray(np.moveaxis(svd.Vt, -2, 0), np.float32)  # (r, c, n)
     s = np.moveaxis(svd.s, -1, 0).astype(np.float32) * np.float32(255)  # (r, c)
-    bits = _bits(u, v, s)
+    s[s < 1e-20] = 0  # nothing that could be seen, and nothing that could become 0 on the way
+    bits = _bits(u, v, s, np.eye(planes) if mix is None else mix)
     blocks = np.empty(svd.rank, object)
-    for b in np.unique(bits):
-        blocks[bits == b] = _blocks(u[bits == b], v[bits == b], s[bits == b], int(b))
+    for b, *there in np.unique(np.column_stack([bits, s != 0]), axis=0).tolist():
+        at = (bits == b) & ((s != 0) == there).all(1)
+        blocks[at] = _blocks(u[at], v[at], s[at], b)
     return Payload(b"".join(blocks), rows, columns, planes, svd.rank, tuple(bits.tolist()))
 
 
@@ -82,7 +88,7 @@ def fitted(svd: SVD, rows: int, columns: int) -> SVD:
     if svd.shape[-2:] == (rows, columns):
         return svd
     vt = np.swapaxes(_averaged_rows(np.swapaxes(svd.Vt, -1, -2), columns), -1, -2)
-    return SVD(_averaged_rows(svd.U, rows), svd.s, vt, svd.total, svd.rest)
+    return replace(svd, U=_averaged_rows(svd.U, rows), Vt=vt)
 
 
 def averaged(planes: Array, rows: int, columns: int) -> Array:
@@ -105,22 +111,24 @@ def _averaged_rows(a: Array, rows: int) -> Array:
     return np.stack([weights @ matrix for matrix in flat]).reshape(*a.shape[:-2], rows, a.shape[-1])
 
 
-def _bits(u: Array, v: Array, s: Array) -> NDArray[np.int64]:
+def _bits(u: Array, v: Array, s: Array, mix: NDArray[np.float64]) -> NDArray[np.int64]:
     """Bits of each rank's numbers, as few as keep the worst pixel's variance; shapes (r, c, m), (r, c, n), (r, c)."""
+    in_channels = np.square(mix).T  # the variance of a channel is the sum of its planes', each by its factor's square
     # of a step as large as the vector's largest entry; rounding's variance is a twelfth of the step's square
     weight = np.square(s[..., None].astype(np.float64)) / 12
     by_row = weight * np.square(u * np.abs(v).max(-1, keepdims=True))
     by_column = weight * np.square(v * np.abs(u).max(-1, keepdims=True))
-    largest = (by_row.max(-1) + by_column.max(-1)).max(-1)
+    largest = ((by_row.max(-1) + by_column.max(-1)) @ in_channels).max(-1)
 
     def shared(share: float) -> NDArray[np.int64]:
         """Bits with which each rank adds `share` to the variance, or less."""
         return np.clip(np.ceil(np.log2(np.sqrt(largest / share) + 1)) + 1, _FEWEST_BITS, _MOST_BITS).astype(np.int64)
 
     def worst(bits: NDArray[np.int64]) -> float:
-        """Variance at the worst row, column and plane."""
+        """Variance at the worst row and column of the planes, in the worst channel."""
         steps = (2.0 ** (bits - 1) - 1) ** -2
-        return float(sum(np.einsum("r,rci->ci", steps, x).max(-1) for x in (by_row, by_column)).max(initial=0.0))
+        by_plane = sum(np.einsum("r,rci->ci", steps, x).max(-1) for x in (by_row, by_column))
+        return float((by_plane @ in_channels).max(initial=0.0))
 
     low, high = np.log2(_VARIANCE) - 40, np.log2(_VARIANCE)
     for _ in range(16):
@@ -130,13 +138,14 @@ def _bits(u: Array, v: Array, s: Array) -> NDArray[np.int64]:
 
 
 def _blocks(u: Array, v: Array, s: Array, bits: int) -> list[bytes]:
-    """Encode ranks that have the same number of bits."""
-    top = 2 ** (bits - 1) - 1
+    """Encode ranks that have the same number of bits and layers of the same planes."""
+    top, there = 2 ** (bits - 1) - 1, s[0] != 0
 
     def rounded(vectors: Array) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
         step = np.abs(vectors).max(-1, keepdims=True) / np.float32(top)
         step = np.where(step > 0, step, np.float32(1))
-        return step, (np.rint(vectors / step) + np.float32(top)).astype("<u2").reshape(len(s), -1)
+        numbers = (np.rint(vectors[:, there] / step[:, there]) + np.float32(top)).astype("<u2")
+        return step, numbers.reshape(len(s), -1)
 
     (u_step, u_numbers), (v_step, v_numbers) = rounded(u), rounded(v)
     heads = (s[..., None] * u_step * v_step).astype("<f4").reshape(len(s), -1).view(np.uint8)

@@ -175,7 +175,7 @@ class Viewer {
         cell.textContent = ssim.text;
       } else cell.textContent = numbers[key].value;
     }
-    this.find('sentence').textContent = k > breakEven ? words.larger : words.smaller;
+    this.find('sentence').textContent = k > (breakEven.bytes ?? Infinity) ? words.larger : words.smaller;
   }
 
   /** The slider's track: PSNR against rank. */

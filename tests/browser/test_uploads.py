@@ -51,7 +51,7 @@ def test_a_file_that_is_no_picture_is_said_and_the_picture_stays(app):
     expect(app.messages()).to_have_count(1, timeout=8000)
     app.settled()
     said = app.messages().inner_text()
-    assert said.startswith("<img src=x onerror=alert(1)>.png: This file is not a picture")
+    assert said.startswith("<img src=x onerror=alert(1)>.png: This file is a PDF document, not a picture")
     assert "/" not in said
     assert (app.title, app.rank) == ("Rocket", 20)
     assert (app.numbers(), app.picture().tobytes()) == before

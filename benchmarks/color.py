@@ -19,7 +19,7 @@ import skimage.data
 from lowrank import metrics, storage
 from lowrank.allot import picture_svd
 from lowrank.color import Array, displayed, from_planes
-from lowrank.image import EXTENSIONS, read_image
+from lowrank.image import read_image
 from lowrank.svd import SVD
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
@@ -28,7 +28,7 @@ SHARES = (0.06, 0.12, 0.25)
 
 def pictures(paths: list[str]) -> Iterator[tuple[str, Array]]:
     """Yield the pictures that are named, or all of the others."""
-    for path in paths or sorted(p for p in SAMPLES.iterdir() if p.suffix[1:] in EXTENSIONS):
+    for path in paths or sorted(SAMPLES.glob("*.[jp]*g")):
         image = read_image(path)
         if image.ndim == 3:
             yield Path(path).stem, image

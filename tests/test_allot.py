@@ -1,6 +1,8 @@
 """Allotted ranks: greedy is the best choice, the arrangement is plain truncation of each plane, and what it gains."""
 
 import dataclasses
+import subprocess
+import sys
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -17,7 +19,7 @@ from lowrank.color import displayed, from_planes, mixing, to_planes
 from lowrank.curves import error_curve
 from lowrank.decompose import truncated_svd
 from lowrank.errors import RankError
-from lowrank.image import read_image
+from lowrank.image import read_image, to_png
 from lowrank.ranks import choose_rank
 from lowrank.svd import SVD
 
@@ -364,3 +366,14 @@ def test_it_gains_decibels_at_equal_numbers(name, share, at_least):
         picture, displayed(from_planes(equal.reconstruct(), "rgb"))
     )
     assert gained >= at_least
+
+
+def test_the_benchmark_prints_the_gain(tmp_path):
+    picture = tmp_path / "small.png"
+    picture.write_bytes(to_png(sample("portrait")[::4, ::4]))
+    command = [sys.executable, SAMPLES.parent / "benchmarks" / "color.py", picture]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    _, *rows = done.stdout.splitlines()
+    assert [row.split()[:2] for row in rows] == [["small", share] for share in ("6%", "12%", "25%")]
+    assert all(0 < float(row.split()[-1]) < 10 for row in rows)

@@ -113,7 +113,7 @@ def stages(jpeg: bytes, data: str) -> dict[str, float]:
         "factors for the browser": lambda: scene._payload(*key, "stage", False, jpeg),
         "original for the browser": lambda: scene._lossless(*key, "stage", False, jpeg),
         "PSNR at every rank": lambda: cached.psnr_curve(*key, jpeg),
-        "SSIM at one rank": lambda: cached.measured(*key, 50, jpeg),
+        "SSIM at one rank": lambda: cached.measured_ssim(*key, 50, jpeg),
     }
     found = {}
     for name, step in steps.items():

@@ -10,7 +10,7 @@ import io
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -125,19 +125,11 @@ def thumbnail(digest: str, _data: bytes) -> bytes:
     return encode.thumbnail(pixels(digest, _data))
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What was measured on the rank-k picture as shown: PSNR in dB and SSIM."""
-
-    psnr: float
-    ssim: float
-
-
 @st.cache_resource(max_entries=2000, show_spinner=False)
-def measured(digest: str, color: Color, k: int, _data: bytes) -> Measured:
-    """Reconstruct at rank k, round to 8 bits and measure."""
+def measured_ssim(digest: str, color: Color, k: int, _data: bytes) -> float:
+    """Reconstruct at rank k, round to 8 bits and measure the SSIM."""
     original, picture = reference(pixels(digest, _data), color), rank_k(factors(digest, color, _data), k, color)
-    return Measured(metrics.psnr(original, picture), metrics.ssim(original, picture))
+    return metrics.ssim(original, picture)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -179,7 +171,7 @@ def measured_curve(
     curve = psnr_curve(digest, color, data, lambda share: progress(share * first / whole))
     ssim = curve.ssim.copy()
     for done, k in enumerate(ranks, 1):
-        ssim[k - 1] = measured(digest, color, k, data).ssim
+        ssim[k - 1] = measured_ssim(digest, color, k, data)
         progress((first + done) / whole)
     return replace(curve, ssim=ssim)
 

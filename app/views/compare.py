@@ -108,7 +108,7 @@ def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
                 "size": f"{n} × {m}",
                 "rank": own,
                 "psnr": min(curve.psnr[own - 1], text.MOST_DECIBELS),
-                "ssim": cached.measured(picture.digest, color, own, picture.data).ssim,
+                "ssim": cached.measured_ssim(picture.digest, color, own, picture.data),
                 "energy": 100 * curve.energy[own - 1],
                 "relative_error": 100 * curve.relative_error[own - 1],
                 "numbers": curve.stored_numbers[own - 1],

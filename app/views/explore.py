@@ -28,7 +28,7 @@ def page() -> None:
     downloads(picture, color, k)
     curve_chart(picture, color)
     if not state.ssim_known(picture, color, k):  # slow on large pictures, so measured when all else stands
-        state.remember_ssim(picture, color, k, cached.measured(picture.digest, color, k, picture.data).ssim)
+        state.remember_ssim(picture, color, k, cached.measured_ssim(picture.digest, color, k, picture.data))
         st.rerun()
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from strategies import orthonormal
 from threadpoolctl import threadpool_limits
 
-from lowrank import read_image, sketch, to_planes
+from lowrank import rangefinder, read_image, sketch, to_planes
 from lowrank.decompose import TOLERANCES, truncated_svd
-from lowrank.sketch import RangeTooLargeError, gram_svd, sketched_svd
+from lowrank.rangefinder import RangeTooLargeError
+from lowrank.sketch import gram_svd, sketched_svd
 from lowrank.svd import exact_svd, singular_values
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
@@ -197,7 +198,7 @@ def test_repeated_singular_values_beyond_a_block_are_not_missed(monkeypatch):
     """A Krylov range holds as many copies of a singular value as its first block has columns, 48: it has to look."""
     a = of_spectrum(np.r_[np.ones(60), np.geomspace(0.5, 1e-4, 540)], 600, 700)
     assert excess(a, sketched_svd(a, 80), [60, 80]) <= 1e-3
-    monkeypatch.setattr(sketch, "_missed_directions", lambda a, Q, *rest: Q[:, :0])
+    monkeypatch.setattr(rangefinder, "_missed_directions", lambda a, Q, *rest: Q[:, :0])
     assert excess(a, sketched_svd(a, 80), [60]) > 0.1
 
 

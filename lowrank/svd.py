@@ -212,7 +212,7 @@ def check_norm(norm: float, dtype: np.dtype[np.floating]) -> None:
     """
     if math.isnan(norm):
         raise TensorError("The matrix holds NaN or infinite values. Replace them before decomposing.")
-    if norm > np.finfo(dtype).max:
+    if norm > float(np.finfo(dtype).max):
         raise TensorError("The matrix's numbers are too large: its norm overflows. Scale it down.")
 
 

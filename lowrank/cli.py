@@ -1,8 +1,8 @@
 """The command line: parse, one call into the core for each picture, print.
 
-Every command takes pictures and folders of pictures. One that cannot be done is reported in a line on stderr, and the
-others are still done. Exit codes: 0 when all went well, 2 after any error, 130 after Ctrl-C, 141 when whoever read the
-output has gone (as in ``lowrank curve photo.png | head -1``).
+Every command takes pictures and folders of pictures; `curve` and `ranks` take matrices in .npy files too. One that
+cannot be done is reported in a line on stderr, and the others are still done. Exit codes: 0 when all went well, 2 after
+any error, 130 after Ctrl-C, 141 when whoever read the output has gone (as in ``lowrank curve photo.png | head -1``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,14 @@ from typing import Any, NoReturn
 
 from lowrank import __version__, metrics
 from lowrank.color import COLORS, displayed, from_planes, to_planes
-from lowrank.curves import Curve, error_curve
+from lowrank.curves import Curve, error_curve, matrix_curve, measured_ranks
 from lowrank.decompose import truncated_svd
 from lowrank.errors import LowrankError, RankError
 from lowrank.image import EXTENSIONS, read_image, to_png
+from lowrank.parallel import Progress
 from lowrank.ranks import RULES, Rule, choose_rank
+from lowrank.svd import SVD
+from lowrank.tensors import EXTENSION, read_matrix
 
 #: Columns of the printed tables by the field of `Curve`: two lines of title, and the format of a figure.
 _COLUMNS = {
@@ -38,6 +42,12 @@ _COLUMNS = {
     "ratio": ("ratio", ": 1", ",.2f"),
     "bytes": ("", "bytes", ","),
 }
+
+#: Those that say something of a matrix that is no picture.
+_OF_MATRICES = [name for name in _COLUMNS if name not in ("psnr", "psnr_measured", "ssim")]
+
+#: How far a matrix is decomposed where nothing is said: as far as the page shows a picture.
+_RANK = 300
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,6 +74,8 @@ def _run(argv: Sequence[str] | None) -> int:
         args = _parser().parse_args(argv)
     except SystemExit:  # --help or --version, which have printed
         return 0
+    if getattr(args, "memory", None) and not any(_is_matrix(Path(image)) for image in args.images):
+        raise LowrankError("--memory is for matrices in .npy files: pictures are always read whole. Leave it out.")
     try:
         args.several = len(args.images) > 1 or Path(args.images[0]).is_dir()
         args.pictures = [picture for image in args.images for picture in _pictures(Path(image))]
@@ -81,8 +93,15 @@ def _curve(args: argparse.Namespace) -> int:
         print("picture", *(field.name for field in fields(Curve)), sep=",")
 
     def work(picture: Path, target: Path | None) -> str:
-        image = read_image(picture)
-        curve = error_curve(image, color=args.color)
+        if _is_matrix(picture):
+            svd, heading = _decomposed(args, picture)
+            curve, shown, columns = matrix_curve(svd), measured_ranks(svd.rank), _OF_MATRICES
+        else:
+            image = read_image(picture)
+            svd = truncated_svd(to_planes(image, args.color), args.rank)
+            heading, columns = _heading(args, picture, image.shape), [*_COLUMNS]
+            curve = error_curve(image, svd, color=args.color)
+            shown = curve.k[curve.measured].tolist()
         if target is not None:
             _write(target, curve.to_csv().encode())
             return f"{_name(target)}: ranks 1 to {len(curve.k)}\n"
@@ -91,9 +110,9 @@ def _curve(args: argparse.Namespace) -> int:
             return "".join(f'"{name}",{line}\n' for line in curve.to_csv().splitlines()[1:])
         if args.csv:
             return curve.to_csv()
-        titles = [column[:2] for column in _COLUMNS.values()]
-        rows = (_figures(curve, k, _COLUMNS) for k in curve.k[curve.measured].tolist())
-        return _heading(args, picture, image.shape) + _table([*zip(*titles, strict=True), *rows])
+        titles = [_COLUMNS[name][:2] for name in columns]
+        rows = (_figures(curve, k, columns) for k in shown)
+        return heading + _table([*zip(*titles, strict=True), *rows])
 
     return _each(args, work, gap="" if args.csv or args.out else "\n")
 
@@ -101,15 +120,24 @@ def _curve(args: argparse.Namespace) -> int:
 def _ranks(args: argparse.Namespace) -> int:
     """Choose a rank by the rules named, or by every rule at its default."""
     asked = {name: getattr(args, name) for name in RULES if name in args}
-    columns = ("k", "psnr", "relative_error", "stored_numbers", "ratio")
-    titles = [("", "rule"), ("", "target"), *(_COLUMNS[name][:2] for name in columns)]
 
     def work(picture: Path, _: Path | None) -> str:
-        image = read_image(picture)
-        svd = truncated_svd(to_planes(image, args.color))
-        curve = error_curve(image, svd, color=args.color, ranks=())
+        columns, rules = ["k", "psnr", "relative_error", "stored_numbers", "ratio"], asked or dict.fromkeys(RULES)
+        if _is_matrix(picture):
+            for name in asked:
+                if RULES[name].pictures_only:
+                    raise RankError(f"{_option(name)} is for pictures only. Leave it out for a matrix.")
+            columns.remove("psnr")
+            rules = {name: target for name, target in rules.items() if not RULES[name].pictures_only}
+            (svd, heading), image = _decomposed(args, picture), None
+            curve = matrix_curve(svd)
+        else:
+            image = read_image(picture)
+            svd = truncated_svd(to_planes(image, args.color), args.rank)
+            curve, heading = error_curve(image, svd, color=args.color, ranks=()), _heading(args, picture, image.shape)
+        titles = [("", "rule"), ("", "target"), *(_COLUMNS[name][:2] for name in columns)]
         rows, notes = [], ""
-        for name, target in (asked or dict.fromkeys(RULES)).items():
+        for name, target in rules.items():
             rule = RULES[name]
             value = rule.default if target is None else target
             shown = "-" if value is None else f"{value:,.15g} {rule.unit}".rstrip()
@@ -122,7 +150,7 @@ def _ranks(args: argparse.Namespace) -> int:
                 rows.append([rule.name, shown, *"-" * len(columns)])
                 notes += f"{rule.name}: {error}\n"
         table = _table([*zip(*titles, strict=True), *rows], left=2)
-        return _heading(args, picture, image.shape) + table + notes
+        return heading + table + notes
 
     return _each(args, work, gap="\n")
 
@@ -131,6 +159,8 @@ def _reconstruct(args: argparse.Namespace) -> int:
     """Write the rank-K picture as PNG."""
 
     def work(picture: Path, target: Path | None) -> str:
+        if _is_matrix(picture):
+            raise LowrankError("A matrix is no picture that could be written. Use curve or ranks for it.")
         planes = to_planes(read_image(picture), args.color)
         image = from_planes(truncated_svd(planes, args.rank).reconstruct(), args.color)
         assert target is not None  # -o is required
@@ -163,7 +193,9 @@ def _parser() -> _Parser:
         about = run.__doc__ or ""
         name, short = run.__name__[1:], about[:1].lower() + about[1:].rstrip(".")
         sub: _Parser = commands.add_parser(name, help=short, description=about, example=example)
-        sub.add_argument("images", metavar="IMAGE", nargs="+", help="a picture, or a folder of pictures")
+        sub.add_argument(
+            "images", metavar="IMAGE", nargs="+", help="a picture, a folder of pictures, or a matrix (.npy)"
+        )
         sub.add_argument("--color", choices=COLORS, default="gray", help="the planes to decompose (default: gray)")
         if ending:
             kind = Path(ending).suffix[1:].upper()
@@ -173,10 +205,17 @@ def _parser() -> _Parser:
         sub.set_defaults(command=run, out=None, ending=ending)
         return sub
 
-    curve = command(_curve, "lowrank curve photo.png --csv -o photo.csv", "-curve.csv")
+    def command_for_matrices(run: Callable[[argparse.Namespace], int], example: str, ending: str = "") -> _Parser:
+        sub = command(run, example, ending)
+        sub.add_argument("--rank", metavar="K", type=_rank, help=f"decompose to rank K (default: full; .npy: {_RANK})")
+        memory = "memory to take for a .npy file, such as 500MB or 2GiB (default: 1GiB)"
+        sub.add_argument("--memory", metavar="SIZE", type=_bytes, help=memory)
+        return sub
+
+    curve = command_for_matrices(_curve, "lowrank curve photo.png --csv -o photo.csv", "-curve.csv")
     curve.add_argument("--csv", action="store_true", help="every rank as CSV, in full precision (-o implies it)")
 
-    ranks = command(_ranks, "lowrank ranks photo.png --psnr 35 --break-even")
+    ranks = command_for_matrices(_ranks, "lowrank ranks photo.png --psnr 35 --break-even")
     for name, rule in RULES.items():
         takes: dict[str, Any] = {"action": "store_const", "const": None}
         if rule.default is not None:
@@ -212,6 +251,49 @@ def _target(rule: Rule, text: str) -> float:
         if lowest <= float(text) <= highest:
             return float(text)
     raise argparse.ArgumentTypeError(f"must be a number {_range(rule)}, not {text!r}")
+
+
+def _rank(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text!r}")
+
+
+def _bytes(text: str) -> int:
+    """Read a size such as 500MB, 2GB or 1GiB; a number alone counts bytes."""
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?(?:([kMGT])(i?))?B?", text, re.ASCII | re.IGNORECASE)
+    size = 0
+    if found:
+        number, prefix, binary = found.groups()
+        size = int(float(number) * (1024 if binary else 1000) ** " kmgt".index((prefix or " ").lower()))
+    if not size:
+        raise argparse.ArgumentTypeError(f"must be a size such as 500MB, 2GB or 1GiB, not {text!r}")
+    return size
+
+
+def _is_matrix(path: Path) -> bool:
+    return path.suffix[1:].lower() == EXTENSION
+
+
+def _decomposed(args: argparse.Namespace, path: Path) -> tuple[SVD, str]:
+    """The factors of a matrix in a file, and the heading of its table."""
+    matrix = read_matrix(path)
+    m, n = matrix.shape
+    with _share_bar() as progress:
+        svd = truncated_svd(matrix, args.rank or min(m, n, _RANK), memory=args.memory, progress=progress)
+    within = f", estimated within {100 * svd.excess:.2g} % of the least error" if svd.excess else ""
+    return svd, f"{_name(path)}: {m} x {n} matrix, {matrix.dtype.name}{within}\n"
+
+
+@contextlib.contextmanager
+def _share_bar() -> Iterator[Progress]:
+    """A bar on a terminal, to be called with the finished share."""
+    from tqdm import tqdm
+
+    hidden = sys.stderr is None or None  # None: shown on a terminal
+    with tqdm(total=1.0, leave=False, disable=hidden, bar_format="{l_bar}{bar}| {elapsed}") as bar:
+        yield lambda share: bar.update(share - bar.n)
 
 
 def _pictures(path: Path) -> list[Path]:

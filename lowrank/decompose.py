@@ -146,8 +146,8 @@ def truncated_svd(
         How many matrices of a stack are decomposed at once; the result is the same, bit for bit. It pays where BLAS is
         kept to one thread.
     memory : int, optional
-        Bytes that ``"blocked"`` may take beyond `a` for each thread, `MEMORY` by default; `blocked.blocked_svd` has the formulas. Where
-        ten copies of the matrix fit in, it is read whole and decomposed as any other.
+        Bytes that ``"blocked"`` may take beyond `a` in each thread, `MEMORY` by default; `blocked.blocked_svd` has the
+        formulas. Where ten copies of the matrix fit in, it is read whole and decomposed as any other.
 
     Returns
     -------

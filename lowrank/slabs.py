@@ -91,6 +91,7 @@ class Slabs:
     ) -> None:
         chunks = getattr(a, "chunks", None)
         chunk = chunks[along_columns] if isinstance(chunks, tuple) else None
+        chunk = max(chunk) if isinstance(chunk, tuple) else chunk  # Dask names them all
         self.a, self.dtype, self.beat, self.along_columns = a, dtype, beat, along_columns
         self.shape: tuple[int, int] = a.shape[::-1] if along_columns else a.shape
         self.rows = rows - rows % chunk if isinstance(chunk, int) and 0 < chunk < rows else rows
@@ -142,7 +143,8 @@ class _DaskSlabs(Slabs):
         parts, terms = zip(*(work(slab, i * self.rows, shared) for i, slab in enumerate(slabs)), strict=True)
         while len(terms) > 1:
             terms = tuple(reduce(add, terms[i : i + 2]) for i in range(0, len(terms), 2))
-        rows, total = dask.compute(parts, terms[0])
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # the argument is meant
+            rows, total = dask.compute(parts, terms[0])
         self.beat(1.0)
         return np.concatenate(rows), total
 

@@ -6,7 +6,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop fuzz \
+.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop bench-blocked fuzz \
 	picture pins clean
 .DEFAULT_GOAL = help
 
@@ -30,13 +30,16 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views
 
-bench: bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
+bench: bench-speed bench-memory bench-blocked bench-distortion bench-color bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
 
 bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
 	$(BIN)/python benchmarks/speed.py $(BENCH)
 
 bench-memory: $(VENV)/.test  ## measure the memory that the decomposition takes on top of the picture
 	$(BIN)/python benchmarks/memory.py
+
+bench-blocked: $(VENV)/.test  ## decompose 20,000 x 20,000 numbers on the disk within 1 GB of memory (BENCH='--side 8000' for less)
+	$(BIN)/python benchmarks/blocked.py $(BENCH)
 
 bench-distortion: $(VENV)/.test  ## time the measured error at every rank against the direct way
 	$(BIN)/python benchmarks/distortion.py

@@ -1,8 +1,8 @@
 """The command line: parse, one call into the core for each picture, print.
 
-Every command takes pictures and folders of pictures. One that cannot be done is reported in a line on stderr, and the
-others are still done. Exit codes: 0 when all went well, 2 after any error, 130 after Ctrl-C, 141 when whoever read the
-output has gone (as in ``lowrank curve photo.png | head -1``).
+Every command takes pictures and folders of pictures; `curve` and `ranks` take matrices in .npy files too. One that
+cannot be done is reported in a line on stderr, and the others are still done. Exit codes: 0 when all went well, 2 after
+any error, 130 after Ctrl-C, 141 when whoever read the output has gone (as in ``lowrank curve photo.png | head -1``).
 """
 
 from __future__ import annotations
@@ -17,16 +17,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from lowrank import __version__, metrics
 from lowrank.allot import picture_svd
 from lowrank.color import COLORS, displayed, from_planes, to_planes
-from lowrank.curves import Curve, error_curve
+from lowrank.console import (
+    Parser,
+    aside,
+    complain,
+    each,
+    pictures_in,
+    rank_argument,
+    share_bar,
+    shown_name,
+    size_argument,
+    table_of,
+    targets_of,
+    write,
+)
+from lowrank.curves import Curve, error_curve, matrix_curve, measured_ranks
+from lowrank.decompose import truncated_svd
 from lowrank.errors import LowrankError, RankError
 from lowrank.image import read_picture, to_png
-from lowrank.intake.sniff import EXTENSIONS
 from lowrank.ranks import RULES, Rule, choose_rank
+from lowrank.svd import SVD
+from lowrank.tensors import EXTENSION, read_matrix
 
 #: Columns of the printed tables by the field of `Curve`: two lines of title, and the format of a figure.
 _COLUMNS = {
@@ -46,6 +62,12 @@ _PLANES = (
     "and to chroma as many as pay, which on most photographs stores fewer numbers for the same PSNR"
 )
 
+#: Those that say something of a matrix that is no picture.
+_OF_MATRICES = [name for name in _COLUMNS if name not in ("psnr", "psnr_measured", "ssim")]
+
+#: How far a matrix is decomposed where nothing is said: as far as the page shows a picture.
+_RANK = 300
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `argv` without the program's name."""
@@ -57,14 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
         return code
     except LowrankError as error:
-        return _complain(error)
+        return complain(error)
     except KeyboardInterrupt:
-        return _complain("Stopped.", 130)
+        return complain("Stopped.", 130)
     except OSError as error:  # only from stdout: everything else is caught where it happens
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's last flush
         if isinstance(error, BrokenPipeError):
             return 141
-        return _complain(f"The output cannot be written: {error.strerror}.")
+        return complain(f"The output cannot be written: {error.strerror}.")
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -72,10 +94,12 @@ def _run(argv: Sequence[str] | None) -> int:
         args = _parser().parse_args(argv)
     except SystemExit:  # --help or --version, which have printed
         return 0
+    if getattr(args, "memory", None) and not any(_is_matrix(Path(image)) for image in args.images):
+        raise LowrankError("--memory is for matrices in .npy files: pictures are always read whole. Leave it out.")
     try:
         args.several = len(args.images) > 1 or Path(args.images[0]).is_dir()
-        args.pictures = [picture for image in args.images for picture in _pictures(Path(image))]
-        args.targets = _targets(args)
+        args.pictures = [picture for image in args.images for picture in pictures_in(Path(image))]
+        args.targets = targets_of(args)
     except OSError as error:
         raise LowrankError(f"{error.filename!r}: {error.strerror}.") from None
     code: int = args.command(args)
@@ -89,35 +113,52 @@ def _curve(args: argparse.Namespace) -> int:
         print("picture", *(field.name for field in fields(Curve)), sep=",")
 
     def work(picture: Path, target: Path | None) -> str:
-        image, notes = read_picture(picture)
-        curve = error_curve(image, color=args.color)
+        if _is_matrix(picture):
+            svd, heading = _decomposed(args, picture)
+            curve, shown, columns = matrix_curve(svd), measured_ranks(svd.rank), _OF_MATRICES
+        else:
+            image, notes = read_picture(picture)
+            svd = picture_svd(image, args.color, args.rank)
+            heading, columns = _heading(args, picture, image.shape, notes), [*_COLUMNS]
+            curve = error_curve(image, svd, color=args.color)
+            shown = curve.k[curve.measured].tolist()
         if target is not None:
-            _write(target, curve.to_csv().encode())
-            return f"{_name(target)}: ranks 1 to {len(curve.k)}\n"
+            write(target, curve.to_csv().encode())
+            return f"{shown_name(target)}: ranks 1 to {len(curve.k)}\n"
         if one_csv_for_all:
-            name = _name(picture).replace('"', '""')
+            name = shown_name(picture).replace('"', '""')
             return "".join(f'"{name}",{line}\n' for line in curve.to_csv().splitlines()[1:])
         if args.csv:
             return curve.to_csv()
-        titles = [column[:2] for column in _COLUMNS.values()]
-        rows = (_figures(curve, k, _COLUMNS) for k in curve.k[curve.measured].tolist())
-        return _heading(args, picture, image.shape, notes) + _table([*zip(*titles, strict=True), *rows])
+        titles = [_COLUMNS[name][:2] for name in columns]
+        rows = (_figures(curve, k, columns) for k in shown)
+        return heading + table_of([*zip(*titles, strict=True), *rows])
 
-    return _each(args, work, gap="" if args.csv or args.out else "\n")
+    return each(args, work, gap="" if args.csv or args.out else "\n")
 
 
 def _ranks(args: argparse.Namespace) -> int:
     """Choose a rank by the rules named, or by every rule at its default."""
     asked = {name: getattr(args, name) for name in RULES if name in args}
-    columns = ("k", "psnr", "relative_error", "stored_numbers", "ratio")
-    titles = [("", "rule"), ("", "target"), *(_COLUMNS[name][:2] for name in columns)]
 
     def work(picture: Path, _: Path | None) -> str:
-        image, done = read_picture(picture)
-        svd = picture_svd(image, args.color)
-        curve = error_curve(image, svd, color=args.color, ranks=())
+        columns, rules = ["k", "psnr", "relative_error", "stored_numbers", "ratio"], asked or dict.fromkeys(RULES)
+        if _is_matrix(picture):
+            for name in asked:
+                if RULES[name].pictures_only:
+                    raise RankError(f"{_option(name)} is for pictures only. Leave it out for a matrix.")
+            columns.remove("psnr")
+            rules = {name: target for name, target in rules.items() if not RULES[name].pictures_only}
+            (svd, heading), image = _decomposed(args, picture), None
+            curve = matrix_curve(svd)
+        else:
+            image, done = read_picture(picture)
+            svd = picture_svd(image, args.color, args.rank)
+            curve = error_curve(image, svd, color=args.color, ranks=())
+            heading = _heading(args, picture, image.shape, done)
+        titles = [("", "rule"), ("", "target"), *(_COLUMNS[name][:2] for name in columns)]
         rows, notes = [], ""
-        for name, target in (asked or dict.fromkeys(RULES)).items():
+        for name, target in rules.items():
             rule = RULES[name]
             value = rule.default if target is None else target
             shown = "-" if value is None else f"{value:,.15g} {rule.unit}".rstrip()
@@ -129,49 +170,40 @@ def _ranks(args: argparse.Namespace) -> int:
                     raise RankError(f"{_option(name)}: {error}") from None
                 rows.append([rule.name, shown, *"-" * len(columns)])
                 notes += f"{rule.name}: {error}\n"
-        table = _table([*zip(*titles, strict=True), *rows], left=2)
-        return _heading(args, picture, image.shape, done) + table + notes
+        table = table_of([*zip(*titles, strict=True), *rows], left=2)
+        return heading + table + notes
 
-    return _each(args, work, gap="\n")
+    return each(args, work, gap="\n")
 
 
 def _reconstruct(args: argparse.Namespace) -> int:
     """Write the rank-K picture as PNG."""
 
     def work(picture: Path, target: Path | None) -> str:
+        if _is_matrix(picture):
+            raise LowrankError("A matrix is no picture that could be written. Use curve or ranks for it.")
         original, notes = read_picture(picture)
         image = from_planes(picture_svd(original, args.color, args.rank).reconstruct(), args.color)
         assert target is not None  # -o is required
-        _write(target, to_png(image))
+        write(target, to_png(image))
         psnr = metrics.psnr(from_planes(to_planes(original, args.color), args.color), displayed(image))
-        return f"{_name(target)}: rank {args.rank}, PSNR {psnr:.2f} dB{_aside(notes)}\n"
+        return f"{shown_name(target)}: rank {args.rank}, PSNR {psnr:.2f} dB{aside(notes)}\n"
 
-    return _each(args, work)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that ends its help with an example and raises its errors."""
-
-    def __init__(self, *, example: str, **settings: Any) -> None:
-        raw = argparse.RawDescriptionHelpFormatter
-        super().__init__(epilog=f"example:\n  {example}", formatter_class=raw, allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        raise LowrankError(f"{message}. See {self.prog} --help.")
+    return each(args, work)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="lowrank", description="What rank k keeps of a picture.", example="lowrank curve photo.png")
+def _parser() -> Parser:
+    parser = Parser(prog="lowrank", description="What rank k keeps of a picture.", example="lowrank curve photo.png")
     parser.add_argument("--version", action="version", version=f"lowrank {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(
-        run: Callable[[argparse.Namespace], int], example: str, ending: str = "", must: bool = False
-    ) -> _Parser:
+    def command(run: Callable[[argparse.Namespace], int], example: str, ending: str = "", must: bool = False) -> Parser:
         about = run.__doc__ or ""
         name, short = run.__name__[1:], about[:1].lower() + about[1:].rstrip(".")
-        sub: _Parser = commands.add_parser(name, help=short, description=about, example=example)
-        sub.add_argument("images", metavar="IMAGE", nargs="+", help="a picture, or a folder of pictures")
+        sub: Parser = commands.add_parser(name, help=short, description=about, example=example)
+        sub.add_argument(
+            "images", metavar="IMAGE", nargs="+", help="a picture, a folder of pictures, or a matrix (.npy)"
+        )
         sub.add_argument("--color", choices=COLORS, default="gray", help=_PLANES)
         if ending:
             kind = Path(ending).suffix[1:].upper()
@@ -181,10 +213,19 @@ def _parser() -> _Parser:
         sub.set_defaults(command=run, out=None, ending=ending)
         return sub
 
-    curve = command(_curve, "lowrank curve photo.png --csv -o photo.csv", "-curve.csv")
+    def command_for_matrices(run: Callable[[argparse.Namespace], int], example: str, ending: str = "") -> Parser:
+        sub = command(run, example, ending)
+        sub.add_argument(
+            "--rank", metavar="K", type=rank_argument, help=f"decompose to rank K (default: full; .npy: {_RANK})"
+        )
+        memory = "memory to take for a .npy file, such as 500MB or 2GiB (default: 1GiB)"
+        sub.add_argument("--memory", metavar="SIZE", type=size_argument, help=memory)
+        return sub
+
+    curve = command_for_matrices(_curve, "lowrank curve photo.png --csv -o photo.csv", "-curve.csv")
     curve.add_argument("--csv", action="store_true", help="every rank as CSV, in full precision (-o implies it)")
 
-    ranks = command(_ranks, "lowrank ranks photo.png --psnr 35 --break-even")
+    ranks = command_for_matrices(_ranks, "lowrank ranks photo.png --psnr 35 --break-even")
     for name, rule in RULES.items():
         takes: dict[str, Any] = {"action": "store_const", "const": None}
         if rule.default is not None:
@@ -222,98 +263,24 @@ def _target(rule: Rule, text: str) -> float:
     raise argparse.ArgumentTypeError(f"must be a number {_range(rule)}, not {text!r}")
 
 
-def _pictures(path: Path) -> list[Path]:
-    """The picture itself, or the pictures of a folder."""
-    if not path.is_dir():
-        return [path]
-    pictures = sorted(p for p in path.iterdir() if p.suffix[1:].lower() in EXTENSIONS and p.is_file())
-    if not pictures:
-        raise LowrankError(f"The folder {str(path)!r} holds no picture: nothing ends in {', '.join(EXTENSIONS)}.")
-    return pictures
+def _is_matrix(path: Path) -> bool:
+    return path.suffix[1:].lower() == EXTENSION
 
 
-def _targets(args: argparse.Namespace) -> Sequence[Path | None]:
-    """The file that each picture's result goes to; none without -o."""
-    if args.out is None:
-        return [None] * len(args.pictures)
-    out, ending = Path(args.out), args.ending.format(**vars(args))
-    if not args.several and not args.out.endswith(("/", os.sep)) and not out.is_dir():
-        kind = Path(ending).suffix
-        if out.suffix.lower() != kind:
-            raise LowrankError(f"{args.out!r} is no name for the result. End it in {kind}, or in / for a folder.")
-        return [out]
-    targets: dict[Path, Path] = {}
-    for picture in args.pictures:
-        other = targets.setdefault(out / (picture.stem + ending), picture)
-        if other is not picture:
-            raise LowrankError(f"{str(other)!r} and {str(picture)!r} would get the same name. Do one at a time.")
-    out.mkdir(parents=True, exist_ok=True)
-    return list(targets)
-
-
-def _each(args: argparse.Namespace, work: Callable[[Path, Path | None], str], gap: str = "") -> int:
-    """Do every picture and print what `work` returns, a `gap` between; one that fails does not stop the others."""
-    from tqdm import tqdm  # here, because --help has no use for it
-
-    code, between = 0, ""
-    hidden = len(args.pictures) == 1 or sys.stderr is None or None  # None: shown on a terminal
-    pairs = zip(args.pictures, args.targets, strict=True)
-    with tqdm(pairs, total=len(args.pictures), unit=" pictures", leave=False, disable=hidden) as bar:
-        for picture, target in bar:
-            try:
-                if target is not None and target.exists() and not (args.force and target.is_file()):
-                    raise LowrankError(f"{str(target)!r} exists already. Choose another name, or use --force.")
-                text = work(picture, target)
-            except (LowrankError, OSError, MemoryError) as error:
-                bar.clear()
-                reason = str(error) or "Not enough memory."
-                code = _complain(f"{_name(picture)}: {reason}" if args.several else reason)
-            else:
-                bar.write(between + text, end="")
-                between = gap
-    return code
-
-
-def _write(target: Path, data: bytes) -> None:
-    """Write a file in one step: beside the target first, then under its name, so that no half of it is ever seen."""
-    part = target.with_name(f".lowrank-{os.getpid()}.part")
-    try:
-        with part.open("xb") as stream:
-            stream.write(data)
-        part.replace(target)
-    except OSError as error:
-        raise LowrankError(f"{str(target)!r} cannot be written: {error.strerror}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
-def _complain(message: object, code: int = 2) -> int:
-    print("lowrank:", *str(message).splitlines(), file=sys.stderr)
-    return code
-
-
-def _name(path: Path) -> str:
-    """The name as it was given, unless it holds line breaks or codes that a terminal would obey."""
-    return str(path) if str(path).isprintable() else repr(str(path))
+def _decomposed(args: argparse.Namespace, path: Path) -> tuple[SVD, str]:
+    """The factors of a matrix in a file, and the heading of its table."""
+    matrix = read_matrix(path)
+    m, n = matrix.shape
+    with share_bar() as progress:
+        svd = truncated_svd(matrix, args.rank or min(m, n, _RANK), memory=args.memory, progress=progress)
+    within = f", estimated within {100 * svd.excess:.2g} % of the least error" if svd.excess else ""
+    return svd, f"{shown_name(path)}: {m} x {n} matrix, {matrix.dtype.name}{within}\n"
 
 
 def _heading(args: argparse.Namespace, picture: Path, shape: Sequence[int], notes: Sequence[str]) -> str:
-    return f"{_name(picture)}: {shape[1]} x {shape[0]} pixels, {args.color}{_aside(notes)}\n"
-
-
-def _aside(notes: Sequence[str]) -> str:
-    """What was done to a picture on the way in."""
-    return f" ({', '.join(notes)})" if notes else ""
+    return f"{shown_name(picture)}: {shape[1]} x {shape[0]} pixels, {args.color}{aside(notes)}\n"
 
 
 def _figures(curve: Curve, k: int, columns: Iterable[str]) -> list[str]:
     """The cells of rank k; the per cent signs stand in the title."""
     return [f"{getattr(curve, name)[k - 1].item():{_COLUMNS[name][2]}}".rstrip("%") for name in columns]
-
-
-def _table(rows: Sequence[Sequence[str]], left: int = 0) -> str:
-    """Lines of aligned cells: the first `left` columns to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ([f"{cell:{'<' if i < left else '>'}{widths[i]}}" for i, cell in enumerate(row)] for row in rows)
-    return "".join("  ".join(line).rstrip() + "\n" for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
@@ -32,7 +33,7 @@ class Curve:
         1 to r.
     energy, relative_error, psnr : ndarray of float64, shape (r,)
         From the spectrum, before clipping and rounding. PSNR in dB. For YCbCr they describe the picture if the factors
-        know its error (`SVD.error`), else the planes.
+        know its error (`SVD.error`), else the planes. A matrix has no PSNR: NaN throughout.
     psnr_measured : ndarray of float64, shape (r,)
         Of the picture as shown, clipped and rounded to 8 bits, in dB; NaN throughout where nothing was measured.
     ssim : ndarray of float64, shape (r,)
@@ -130,8 +131,6 @@ def error_curve(
     svd = picture_svd(image, color) if svd is None else svd
     if svd.shape != planes.shape:
         raise ValueError(f"the factors are of shape {svd.shape}, the picture's planes of {planes.shape}")
-    count, m, n = planes.shape
-    layers = svd.layers[1:].tolist()
     ranks = measured_ranks(svd.rank) if ranks is None else ranks
     chosen = sorted({checked_rank(rank, svd.rank, lowest=1) for rank in ranks})
     reference = from_planes(planes, color)
@@ -147,12 +146,35 @@ def error_curve(
     for done, rank in enumerate(chosen, 1):
         ssim[rank - 1] = metrics.ssim(reference, displayed(from_planes(svd.reconstruct(rank), color)))
         report(every + done)
+    return _tabulated(svd, spectrum.psnr(svd)[1:], psnr, ssim)
+
+
+def matrix_curve(svd: SVD) -> Curve:
+    """Tabulate what every rank keeps of a matrix and what it costs; what only a picture has is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lowrank.decompose import truncated_svd
+    >>> curve = matrix_curve(truncated_svd(np.diag([2.0, 1.0, 1.0])))
+    >>> curve.energy.round(3).tolist(), curve.stored_numbers.tolist(), curve.psnr.tolist()
+    ([0.667, 0.833, 1.0], [7, 14, 21], [nan, nan, nan])
+    """
+    unknown = np.full(svd.rank, np.nan)
+    return _tabulated(svd, unknown, unknown, unknown)
+
+
+def _tabulated(
+    svd: SVD, psnr: NDArray[np.float64], psnr_measured: NDArray[np.float64], ssim: NDArray[np.float64]
+) -> Curve:
+    *stack, m, n = svd.shape
+    count, layers = math.prod(stack), svd.layers[1:].tolist()
     return Curve(
         k=np.arange(1, svd.rank + 1),
         energy=spectrum.energy(svd)[1:],
         relative_error=spectrum.relative_error(svd)[1:],
-        psnr=spectrum.psnr(svd)[1:],
-        psnr_measured=psnr,
+        psnr=psnr,
+        psnr_measured=psnr_measured,
         ssim=ssim,
         stored_numbers=np.array([storage.stored_numbers(m, n, i) for i in layers], np.int64),
         ratio=np.array([storage.compression_ratio(m, n, i, count) for i in layers]),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lowrank.blocked import MEMORY, blocked_svd
 from lowrank.parallel import Progress, in_order
-from lowrank.sketch import RangeTooLargeError, gram_svd, sketched_svd
-from lowrank.svd import SVD, Array, as_matrices, checked_rank, exact_svd
+from lowrank.rangefinder import RangeTooLargeError
+from lowrank.sketch import gram_svd, sketched_svd
+from lowrank.slabs import check_outside, outside_memory
+from lowrank.svd import SVD, Array, as_matrices, checked_dtype, checked_rank, exact_svd
 
 #: By how much the Frobenius error may exceed the optimum, as a share of it, at every rank up to the one asked for.
 TOLERANCES = {
@@ -19,39 +23,69 @@ TOLERANCES = {
     "display-exact": 1e-5,  # every pixel is within one grey level of the exact rank-k picture
 }
 
-#: One matrix (m, n), rank, tolerance, seed, progress -> its factors of that rank.
-Method = Callable[[Array, int, float, int, Progress], SVD]
+
+class Request(NamedTuple):
+    """What is asked of a method."""
+
+    k: int
+    tol: float
+    seed: int
+    memory: int
 
 
-def _exact(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
-    return exact_svd(a).truncate(k)
+#: One matrix (m, n), what is asked, progress -> its factors of that rank.
+Method = Callable[[Any, Request, Progress], SVD]
 
 
-def _gram(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
-    svd = gram_svd(a, k, seed=seed, progress=progress) if k else _exact(a, k, tol, seed, progress)
+def _exact(a: Array, asked: Request, progress: Progress) -> SVD:
+    return exact_svd(a).truncate(asked.k)
+
+
+def _gram(a: Array, asked: Request, progress: Progress) -> SVD:
+    k = asked.k
+    svd = gram_svd(a, k, seed=asked.seed, progress=progress) if k else _exact(a, asked, progress)
     resolved = a.dtype == np.float32 or k == 0 or svd.s[-1] > RESOLVED * svd.s[0]
-    return svd if resolved else _exact(a, k, tol, seed, progress)
+    return svd if resolved else _exact(a, asked, progress)
 
 
-def _krylov(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
-    return _sketched(a, k, tol, seed, progress, krylov=True)
+def _krylov(a: Array, asked: Request, progress: Progress) -> SVD:
+    return _sketched(a, asked, progress, krylov=True)
 
 
-def _subspace(a: Array, k: int, tol: float, seed: int, progress: Progress) -> SVD:
-    return _sketched(a, k, tol, seed, progress, krylov=False)
+def _subspace(a: Array, asked: Request, progress: Progress) -> SVD:
+    return _sketched(a, asked, progress, krylov=False)
 
 
-def _sketched(a: Array, k: int, tol: float, seed: int, progress: Progress, *, krylov: bool) -> SVD:
+def _sketched(a: Array, asked: Request, progress: Progress, *, krylov: bool) -> SVD:
+    k, tol, seed, _ = asked
     if k == 0:
-        return _exact(a, k, tol, seed, progress)
+        return _exact(a, asked, progress)
     try:
         return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
     except RangeTooLargeError:
-        return _best_exact(a, k)(a, k, tol, seed, progress)
+        return _best_exact(a, k)(a, asked, progress)
+
+
+def _blocked(a: Any, asked: Request, progress: Progress) -> SVD:
+    k, tol, seed, memory = asked
+    m, n = a.shape
+    if COPIES * m * n * checked_dtype(a.shape, a.dtype).itemsize <= memory:
+        whole = as_matrices(a[...])
+        return _chosen(whole, k, tol)(whole, asked, progress)
+    return blocked_svd(a, k, memory=memory, tol=tol, seed=seed, progress=progress)
 
 
 #: Every method by name.
-METHODS: dict[str, Method] = {"exact": _exact, "gram": _gram, "krylov": _krylov, "subspace": _subspace}
+METHODS: dict[str, Method] = {
+    "exact": _exact,
+    "gram": _gram,
+    "krylov": _krylov,
+    "subspace": _subspace,
+    "blocked": _blocked,
+}
+
+#: A matrix of which so many copies fit into the memory allowed is read whole: a full decomposition takes that.
+COPIES = 10
 
 #: In float64 the Gram matrix is trusted down to this share of the largest singular value; in float32 always.
 RESOLVED = 1e-4
@@ -84,22 +118,25 @@ def truncated_svd(
     tol: float = TOLERANCES["default"],
     progress: Progress | None = None,
     threads: int = 1,
+    memory: int | None = None,
 ) -> SVD:
     """Return a rank-k approximation of every matrix of a stack, as factors: the best one, or within `tol` of it.
 
     Parameters
     ----------
     a : array_like, shape (..., m, n)
-        Real and finite. float32 is decomposed in float32, everything else in float64.
+        Real and finite. float32 is decomposed in float32, everything else in float64. It need not be in memory: a
+        memory map, a Dask array, and any (m, n) with ``shape``, ``dtype`` and slices, as of Zarr or HDF5, will do.
     rank : int, optional
         How many singular values to keep, 0 to min(m, n); all by default.
     method : str
         ``"auto"``, which picks the fastest for the shape, rank and tolerance, or a key of `METHODS`: ``"exact"``
-        (LAPACK's gesdd), ``"gram"`` (eigenvalues of the smaller Gram matrix), ``"krylov"`` (block Krylov) or
-        ``"subspace"`` (randomized subspace iteration). The last two turn to an exact one where the spectrum is so
-        flat that it is faster.
+        (LAPACK's gesdd), ``"gram"`` (eigenvalues of the smaller Gram matrix), ``"krylov"`` (block Krylov),
+        ``"subspace"`` (randomized subspace iteration) or ``"blocked"`` (passes over slabs of rows; what is not in
+        memory always goes this way). Krylov and subspace turn to an exact one where the spectrum is so flat that it is
+        faster.
     seed : int
-        Of the random numbers that the last two draw.
+        Of the random numbers that the last three draw.
     tol : float
         By how much the Frobenius error may exceed the optimum, as a share of it, at every rank up to `rank`; see
         `TOLERANCES`. What was reached is in `SVD.excess`; the exact methods reach 0.
@@ -108,6 +145,9 @@ def truncated_svd(
     threads : int
         How many matrices of a stack are decomposed at once; the result is the same, bit for bit. It pays where BLAS is
         kept to one thread.
+    memory : int, optional
+        Bytes that ``"blocked"`` may take beyond `a` in each thread, `MEMORY` by default; `blocked.blocked_svd` has the
+        formulas. Where ten copies of the matrix fit in, it is read whole and decomposed as any other.
 
     Returns
     -------
@@ -119,9 +159,9 @@ def truncated_svd(
     TensorError
         If `a` is empty, not numeric, or not finite.
     RankError
-        If `rank` is out of range.
+        If `rank` is out of range, or `memory` not enough for it.
     ValueError
-        If `method` is unknown, `tol` is not positive, or `a` has fewer than two axes.
+        If `method` is unknown, `tol` or `memory` is not positive, or `a` has fewer than two axes.
 
     Examples
     --------
@@ -130,19 +170,27 @@ def truncated_svd(
     >>> svd.shape, svd.rank, round(float(svd.s[0]), 9)
     ((2, 3), 1, 29.068883707)
     """
-    matrices = as_matrices(a)
-    highest = min(matrices.shape[-2:])
-    k = highest if rank is None else checked_rank(rank, highest)
     if method != "auto" and method not in METHODS:
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, not {method!r}")
-    if not tol > 0:
-        raise ValueError(f"tol must be positive, not {tol!r}")
-    stack = matrices.shape[:-2]
-    planes = matrices.reshape(-1, *matrices.shape[-2:])
+    for name, value in (("tol", tol), ("memory", memory)):
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be positive, not {value!r}")
+    matrices: Any = a
+    if method in ("auto", "blocked") and outside_memory(a):
+        method = "blocked"
+        check_outside(a)
+    elif method == "blocked":
+        matrices = np.asarray(a)
+    else:
+        matrices = as_matrices(a)
+    checked_dtype(matrices.shape, matrices.dtype)
+    *stack, m, n = matrices.shape
+    k = min(m, n) if rank is None else checked_rank(rank, min(m, n))
+    asked = Request(k, tol, seed, MEMORY if memory is None else memory)
     jobs = []
-    for plane in planes:
+    for plane in (matrices[i] for i in np.ndindex(*stack)) if stack else [matrices]:
         chosen = _chosen(plane, k, tol) if method == "auto" else METHODS[method]
-        jobs.append(partial(chosen, plane, k, tol, seed))
+        jobs.append(partial(chosen, plane, asked))
     found = list(in_order(jobs, threads, progress))
     if not stack:
         return found[0]

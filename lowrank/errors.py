@@ -14,12 +14,12 @@ class ImageError(LowrankError):
 
 
 class FormatError(LowrankError):
-    """A file of our own format is damaged or of an unknown version."""
+    """A file is damaged, or of an unknown format or version."""
 
 
 class TensorError(LowrankError):
-    """A matrix cannot be decomposed: empty, or holding NaN or infinite values."""
+    """A matrix cannot be decomposed: empty, not of real numbers, or holding NaN or infinite values."""
 
 
 class RankError(LowrankError):
-    """A rank, or a target for choosing one, lies outside of what the matrix allows."""
+    """A rank, or a target for choosing one, lies outside of what the matrix or the memory allows."""

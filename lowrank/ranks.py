@@ -50,6 +50,8 @@ class Rule:
         Of the target.
     default, lowest, highest : float or None
         A sensible target and its range; all None for a rule without a target.
+    pictures_only : bool
+        Whether it says nothing of other matrices.
     """
 
     choose: Callable[[Question], int]
@@ -58,6 +60,7 @@ class Rule:
     default: float | None = None
     lowest: float | None = None
     highest: float | None = None
+    pictures_only: bool = False
 
     @property
     def advice(self) -> str:
@@ -168,7 +171,7 @@ def by_gavish_donoho(question: Question) -> int:
     elif question.image is not None:
         s = singular_values(to_planes(question.image, question.color))
     else:
-        raise RankError("This rule needs all singular values. Give the picture, or factors of full rank.")
+        raise RankError("This rule needs all singular values. Give the picture, or decompose to the full rank.")
     noise = s.max() * max(m, n) * np.finfo(s.dtype).eps  # of the whole picture: a grey one's chroma is rounding
     median = np.median(s, axis=-1, keepdims=True)
     threshold = np.where(median > noise, omega(min(m, n) / max(m, n)) * median, noise)
@@ -178,8 +181,8 @@ def by_gavish_donoho(question: Question) -> int:
 
 #: Every rule by name.
 RULES: dict[str, Rule] = {
-    "psnr": Rule(by_psnr, "PSNR", "dB", 30.0, 1.0, 100.0),
-    "ssim": Rule(by_ssim, "SSIM", "", 0.9, 0.01, 1.0),
+    "psnr": Rule(by_psnr, "PSNR", "dB", 30.0, 1.0, 100.0, pictures_only=True),
+    "ssim": Rule(by_ssim, "SSIM", "", 0.9, 0.01, 1.0, pictures_only=True),
     "relative_error": Rule(by_relative_error, "relative error", "", 0.1, 0.0, 1.0),
     "energy": Rule(by_energy, "energy", "", 0.99, 0.0, 1.0),
     "bytes": Rule(by_bytes, "bytes", "bytes", 100_000.0, 1.0, None),

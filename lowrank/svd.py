@@ -6,8 +6,10 @@ picture a stack of three planes, a plain matrix no stack at all: the leading axe
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -201,20 +203,41 @@ def as_matrices(a: object) -> Array:
         If it has fewer than two axes.
     """
     array = np.asarray(a)
-    if array.dtype.kind not in "fiub":
-        raise TensorError(f"This is not a matrix of real numbers (its type is {array.dtype}). Convert it first.")
-    if array.ndim < 2:
-        raise ValueError(f"a matrix or a stack of matrices is needed, not an array of shape {array.shape}")
-    if array.size == 0:
-        raise TensorError("The matrix is empty. Give one with at least one row and one column.")
-    array = array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
-    if not np.isfinite(array).all():
-        raise TensorError("The matrix holds NaN or infinite values. Replace them before decomposing.")
+    array = array.astype(checked_dtype(array.shape, array.dtype), copy=False)
     with np.errstate(over="ignore"):
-        norm = np.sqrt(squared_norm(array).sum())
-    if not norm <= np.finfo(array.dtype).max:
-        raise TensorError("The matrix's numbers are too large: its norm overflows. Scale it down.")
+        norm = float(np.sqrt(squared_norm(array).sum())) if np.isfinite(array).all() else math.nan
+    check_norm(norm, array.dtype)
     return array
+
+
+def checked_dtype(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.dtype[np.floating]:
+    """Return the precision that a stack of matrices of this shape and dtype is decomposed in.
+
+    Raises
+    ------
+    TensorError, ValueError
+        As `as_matrices`, as far as shape and dtype tell.
+    """
+    if dtype.kind not in "fiub":
+        raise TensorError(f"This is not a matrix of real numbers (its type is {dtype}). Convert it first.")
+    if len(shape) < 2:
+        raise ValueError(f"a matrix or a stack of matrices is needed, not an array of shape {shape}")
+    if 0 in shape:
+        raise TensorError("The matrix is empty. Give one with at least one row and one column.")
+    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
+
+
+def check_norm(norm: float, dtype: np.dtype[np.floating]) -> None:
+    """Refuse a Frobenius norm that is NaN, which stands for numbers that are not finite, or that overflows.
+
+    Raises
+    ------
+    TensorError
+    """
+    if math.isnan(norm):
+        raise TensorError("The matrix holds NaN or infinite values. Replace them before decomposing.")
+    if norm > float(np.finfo(dtype).max):
+        raise TensorError("The matrix's numbers are too large: its norm overflows. Scale it down.")
 
 
 def squared_norm(a: Array) -> NDArray[np.float64]:

@@ -23,6 +23,8 @@ from lowrank import decompose, metrics, storage
 from lowrank.allot import picture_svd
 from lowrank.cli import main
 from lowrank.color import COLORS, displayed, from_planes, to_planes
+from lowrank.console import size_argument
+from lowrank.curves import matrix_curve, measured_ranks
 from lowrank.intake.sniff import EXTENSIONS
 from lowrank.ranks import RULES, RankError
 
@@ -278,6 +280,138 @@ def test_a_rule_without_an_answer(run, tmp_path):
     code, out, err = run("ranks", dot, "--psnr", 30, "--break-even")  # asked for: an error
     assert (code, out) == (2, "")
     assert complaint(err).startswith("--break-even: Even rank 1 stores more")
+
+
+# matrices in .npy files
+
+
+@pytest.fixture
+def matrix(tmp_path):
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((400, 30)) @ rng.standard_normal((30, 320)) + rng.standard_normal((400, 320))
+    np.save(tmp_path / "matrix.npy", a.astype(np.float32))
+    return tmp_path / "matrix.npy"
+
+
+def test_curve_of_a_matrix_leaves_out_what_only_a_picture_has(run, matrix):
+    code, out, err = run("curve", matrix)
+    curve = matrix_curve(lowrank.truncated_svd(np.load(matrix), 300))
+    heading, rows = table(out)
+    assert (code, err, heading) == (0, "", f"{matrix}: 400 x 320 matrix, float32")
+    assert "SSIM" not in out
+    assert "dB" not in out
+    assert [number(row[0]) for row in rows] == measured_ranks(300)
+    for k, energy, error, numbers, ratio, size in [[number(cell) for cell in row] for row in rows]:
+        i = int(k) - 1
+        assert energy == pytest.approx(100 * curve.energy[i], abs=5.1e-4)
+        assert error == pytest.approx(100 * curve.relative_error[i], abs=5.1e-4)
+        assert ratio == pytest.approx(curve.ratio[i], abs=5.1e-3)
+        assert (numbers, size) == (curve.stored_numbers[i], curve.bytes[i])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.float16])
+def test_a_matrix_within_the_memory_allowed(run, tmp_path, dtype):
+    a = np.asarray(200 * np.outer(np.linspace(0.2, 1, 900), np.linspace(1, 0.2, 700)), dtype)
+    np.save(tmp_path / "a.npy", a)
+    code, out, err = run("curve", tmp_path / "a.npy", "--rank", 20, "--memory", "24MB", "--csv")
+    expected = matrix_curve(lowrank.truncated_svd(np.load(tmp_path / "a.npy", "r"), 20, memory=24_000_000))
+    assert (code, out, err) == (0, expected.to_csv(), "")
+    code, out, err = run("curve", tmp_path / "a.npy", "--rank", 20, "--memory", "1MB")
+    assert (code, out) == (2, "")
+    assert complaint(err).startswith("Rank 20 of this matrix takes more than the 1 MB of memory allowed.")
+
+
+def test_the_heading_says_how_near_to_the_best(run, matrix):
+    _, out, _ = run("curve", matrix, "--rank", 10, "--memory", "10MB")
+    svd = lowrank.truncated_svd(np.load(matrix, "r"), 10, memory=10_000_000)
+    assert 0 < svd.excess <= 1e-3
+    assert table(out)[0].endswith(f"float32, estimated within {100 * svd.excess:.2g} % of the least error")
+
+
+def test_pictures_and_matrices_in_one_csv(run, photo, matrix):
+    code, out, err = run("curve", photo, matrix, "--csv", "--rank", 3)
+    header, *rows = csv.reader(io.StringIO(out))
+    assert (code, err) == (0, "")
+    assert [row[0] for row in rows] == [str(photo)] * 3 + [str(matrix)] * 3
+    empty = {name for name, cell in zip(header, rows[-1], strict=True) if not cell}
+    assert empty == {"psnr", "psnr_measured", "ssim"}
+
+
+def test_the_curve_of_a_picture_may_end_at_a_rank(run, photo):
+    planes = to_planes(lowrank.read_image(photo))
+    whole = lowrank.error_curve(lowrank.read_image(photo), lowrank.truncated_svd(planes, 7)).to_csv()
+    assert run("curve", photo, "--csv", "--rank", 7) == (0, whole, "")
+
+
+def test_ranks_of_a_matrix_asks_the_rules_that_need_no_picture(run, matrix):
+    code, out, err = run("ranks", matrix, "--rank", 320)
+    heading, rows = table(out)
+    svd = lowrank.truncated_svd(np.load(matrix))
+    assert (code, err, heading) == (0, "", f"{matrix}: 400 x 320 matrix, float32")
+    assert "dB" not in out
+    names = [name for name, rule in RULES.items() if not rule.pictures_only]
+    assert set(RULES) - set(names) == {"psnr", "ssim"}
+    assert [row[0] for row in rows] == [RULES[name].name for name in names]
+    assert [int(row[2]) for row in rows] == [lowrank.choose_rank(svd, name) for name in names]
+
+
+def test_a_rule_that_needs_a_picture_is_refused_before_the_matrix_is_read(run, matrix, monkeypatch):
+    monkeypatch.setattr("lowrank.cli.read_matrix", None)
+    for rule in ("psnr", "ssim"):
+        code, out, err = run("ranks", matrix, "--energy", 0.5, option(rule), TARGETS[rule])
+        assert (code, out) == (2, "")
+        assert complaint(err) == f"--{rule} is for pictures only. Leave it out for a matrix."
+
+
+def test_a_rule_that_needs_every_singular_value_says_so(run, matrix):
+    _, out, _ = run("ranks", matrix)
+    assert "Gavish-Donoho: This rule needs all singular values." in out
+
+
+def test_a_matrix_is_no_picture_to_write(run, matrix, tmp_path):
+    code, out, err = run("reconstruct", matrix, "--rank", 5, "-o", tmp_path / "x.png")
+    assert (code, out) == (2, "")
+    assert complaint(err) == "A matrix is no picture that could be written. Use curve or ranks for it."
+
+
+@pytest.mark.parametrize("command", ["curve", "ranks"])
+def test_a_bad_matrix_is_one_line_and_does_not_stop_the_others(run, tmp_path, matrix, command):
+    for i, content in enumerate((b"no matrix", matrix.read_bytes()[:-1])):
+        (tmp_path / f"{i}.npy").write_bytes(content)
+    np.save(tmp_path / "2.npy", np.full((3, 3), np.nan))
+    np.save(tmp_path / "3.npy", np.array([[None]]))
+    for i, reason in enumerate(("no .npy file", "cut short", "NaN", "Python objects")):
+        code, out, err = run(command, tmp_path / f"{i}.npy", matrix)
+        assert code == 2
+        assert complaint(err).startswith(f"{tmp_path / f'{i}.npy'}: ")
+        assert reason in err
+        assert out.startswith(f"{matrix}: 400 x 320 matrix")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    {"1": 1, "10B": 10, "1k": 1000, "1Ki": 1024, "1.5MiB": 3 * 2**19, "500MB": 500 * 10**6, "2 gb": 2 * 10**9}.items(),
+)
+def test_sizes_are_read_as_they_are_written(text, size):
+    assert size_argument(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "0GB", "-1GB", "GB", "1XB", "1e9", "1,5GB", "1GBps", "٣GB", "1" * 99, "nan"])
+def test_what_is_no_size(run, text):
+    code, _, err = run("curve", "a.npy", f"--memory={text}")
+    assert code == 2
+    assert f"--memory: must be a size such as 500MB, 2GB or 1GiB, not {text!r}" in complaint(err)
+
+
+def test_a_picture_needs_no_memory_option(run, photo):
+    code, out, err = run("curve", photo, "--memory", "1GB")
+    assert (code, out) == (2, "")
+    assert complaint(err).startswith("--memory is for matrices in .npy files")
+
+
+def test_a_bar_is_shown_on_a_terminal_while_a_matrix_is_decomposed(matrix):
+    shown = on_a_terminal(command("curve", matrix, "--rank", 10, "--memory", "10MB"))[1]
+    assert "  0%|" in shown  # how often it is drawn again depends on the machine
 
 
 # reconstruct
@@ -604,20 +738,25 @@ def test_ctrl_c_is_one_line(tmp_path):
     assert (process.returncode, out, err) == (130, b"", b"lowrank: Stopped.\n")
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_progress_is_shown_on_a_terminal_for_several_pictures(tmp_path, count):
-    for i in range(count):
-        save(tmp_path / f"{i}.png", seed=i)
+def on_a_terminal(args):
+    """Run with stderr on a terminal; what is printed, and what the terminal shows, ended by a dot."""
     ours, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
-    args = command("ranks", tmp_path, "--psnr", 30)
     done = subprocess.run(args, stdout=subprocess.PIPE, stderr=terminal, env=environment(), timeout=60)
     os.write(terminal, b".")  # so that there is something to read
     shown = os.read(ours, 100_000).decode()
     os.close(terminal)
     os.close(ours)
     assert done.returncode == 0
-    assert len(done.stdout.decode().split("\n\n")) == count
+    return done.stdout.decode(), shown
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_progress_is_shown_on_a_terminal_for_several_pictures(tmp_path, count):
+    for i in range(count):
+        save(tmp_path / f"{i}.png", seed=i)
+    printed, shown = on_a_terminal(command("ranks", tmp_path, "--psnr", 30))
+    assert len(printed.split("\n\n")) == count
     assert ("0/3 " in shown and " pictures/s" in shown) if count > 1 else shown == "."
 
 

@@ -8,13 +8,15 @@ import pytest
 import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sound import assert_sound, excess, of_spectrum, same_bits
 from strategies import orthonormal
 from threadpoolctl import threadpool_limits
 
-from lowrank import read_image, sketch, to_planes
+from lowrank import rangefinder, read_image, sketch, to_planes
 from lowrank.decompose import TOLERANCES, truncated_svd
-from lowrank.sketch import RangeTooLargeError, gram_svd, sketched_svd
-from lowrank.svd import exact_svd, singular_values
+from lowrank.rangefinder import RangeTooLargeError
+from lowrank.sketch import gram_svd, sketched_svd
+from lowrank.svd import exact_svd
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
 EPS32 = float(np.finfo(np.float32).eps)
@@ -43,46 +45,6 @@ PICTURES = {
     "hubble": lambda: gray("hubble_deep_field", slice(640), slice(700)),
     "retina": lambda: gray("retina", slice(300, 900), slice(300, 1100)),
 }
-
-
-def of_spectrum(s, m, n, dtype=np.float64, seed=0):
-    """m x n with these singular values, and random vectors."""
-    rng = np.random.default_rng(seed)
-    return ((orthonormal(rng, m, len(s)) * s) @ orthonormal(rng, n, len(s)).T).astype(dtype)
-
-
-def excess(a, svd, ranks=None):
-    """The largest true excess at `ranks` (all), in float64; below float32's resolution nothing counts as error."""
-    wide = np.asarray(a, np.float64)
-    s = singular_values(wide)
-    floor = 200 * float(np.finfo(svd.s.dtype).eps) * float(np.linalg.norm(s))
-    worst = 0.0
-    for k in range(1, svd.rank + 1) if ranks is None else ranks:
-        best = float(np.linalg.norm(s[k:]))
-        error = float(np.linalg.norm(wide - np.asarray(svd.truncate(k).reconstruct(), np.float64)))
-        worst = max(worst, (error - floor) / max(best, floor) - 1) if floor else worst
-    return worst
-
-
-def assert_sound(a, svd, k):
-    """Factors of rank k in the dtype of `a`: orthonormal, sorted, and with the error they say."""
-    tolerance = {"f4": 1e-4, "f8": 1e-9}[a.dtype.str[1:]]
-    assert (svd.rank, svd.shape) == (k, a.shape)
-    assert svd.U.dtype == svd.s.dtype == svd.Vt.dtype == a.dtype
-    for basis in (svd.U, svd.Vt.T):
-        np.testing.assert_allclose(basis.T @ basis, np.eye(k), atol=tolerance)
-    assert (np.diff(svd.s) <= 0).all()
-    assert (svd.s >= 0).all()
-    error = np.linalg.norm(a.astype(np.float64) - svd.reconstruct()) ** 2
-    assert float(svd.rest) == pytest.approx(
-        error, rel=1e-3, abs=float(svd.total) * {"f4": 1e-6, "f8": 1e-12}[a.dtype.str[1:]]
-    )
-
-
-def same_bits(one, other):
-    for name in ("U", "s", "Vt", "total", "rest"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert one.excess == other.excess
 
 
 # -- as near to the best as they say -----------------------------------------------------------------------------------
@@ -197,7 +159,7 @@ def test_repeated_singular_values_beyond_a_block_are_not_missed(monkeypatch):
     """A Krylov range holds as many copies of a singular value as its first block has columns, 48: it has to look."""
     a = of_spectrum(np.r_[np.ones(60), np.geomspace(0.5, 1e-4, 540)], 600, 700)
     assert excess(a, sketched_svd(a, 80), [60, 80]) <= 1e-3
-    monkeypatch.setattr(sketch, "_missed_directions", lambda a, Q, *rest: Q[:, :0])
+    monkeypatch.setattr(rangefinder, "_missed_directions", lambda a, Q, *rest: Q[:, :0])
     assert excess(a, sketched_svd(a, 80), [60]) > 0.1
 
 

@@ -1,0 +1,208 @@
+"""A .npy file is believed only as far as its header tells the truth."""
+
+import os
+import pickle
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lowrank
+from lowrank.errors import FormatError, LowrankError, TensorError
+from lowrank.tensors import read_matrix
+
+MAGIC = b"\x93NUMPY"
+
+
+def header(text, version=(1, 0), length=None):
+    """A header as numpy.save writes it, around any text."""
+    text = text.encode() if isinstance(text, str) else text
+    size = struct.pack("<H" if version == (1, 0) else "<I", len(text) if length is None else length)
+    return MAGIC + bytes(version) + size + text
+
+
+def described(descr="'<f4'", order="False", shape="(3, 4)", data=48, **more):
+    return header(f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n", **more) + bytes(data)
+
+
+@pytest.fixture
+def written(tmp_path):
+    def written(content):
+        path = tmp_path / "a.npy"
+        path.write_bytes(content)
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize(
+    "dtype", ["?", "u1", "i1", "<i2", ">i2", "<u4", "<i8", "<f2", "<f4", ">f4", "<f8", ">f8", np.longdouble]
+)
+@pytest.mark.parametrize("order", "CF")
+def test_numbers_are_read_as_they_were_saved(tmp_path, dtype, order):
+    a = np.asarray(np.arange(12).reshape(3, 4) % 2, dtype, order=order)
+    np.save(tmp_path / "a.npy", a)
+    matrix = read_matrix(tmp_path / "a.npy")
+    np.testing.assert_array_equal(matrix, a)
+    assert isinstance(matrix, np.memmap)
+    assert (matrix.dtype, matrix.flags.writeable) == (a.dtype, False)
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_both_versions_of_the_header(tmp_path, version):
+    with (tmp_path / "a.npy").open("wb") as stream:
+        np.lib.format.write_array(stream, np.eye(3), version)
+    np.testing.assert_array_equal(read_matrix(tmp_path / "a.npy"), np.eye(3))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        described(),
+        described(order="True"),
+        described(data=5000),  # more than is needed does no harm, to numpy.load either
+        described(shape="(3L, 4L)"),  # as Python 2 wrote it
+        described(version=(2, 0)),
+        described(descr="'f4'"),
+    ],
+)
+def test_odd_but_true_headers(written, content):
+    assert read_matrix(written(content)).shape == (3, 4)
+
+
+NO_NPY = [
+    b"",
+    b"\x93",
+    MAGIC,
+    MAGIC + b"\x01\x00",
+    MAGIC + b"\x01\x00\xff\xff",
+    b"PK\x03\x04" + bytes(100),
+    pickle.dumps(np.eye(3)),
+    b"\x89PNG\r\n\x1a\n" + bytes(100),
+    header("", (9, 9)),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}", (3, 0)),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}", length=5),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}", (2, 0), length=2**32 - 1),
+    header("{'descr': '<f4', 'fortran_order': False}"),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), 'more': 1}"),
+    header("[]"),
+    header("__import__('os').abort()"),
+    header("("),
+    header("(" * 9_000),
+    header("-" * 9_000 + "1"),
+    header("{" + "'a': 1, " * 1_000 + "}"),
+    header("#" * 60_000),
+    header(b"\xff\xfe\x00"),
+    described(order="1"),
+    described(shape="'(3, 4)'"),
+    described(shape="[3, 4]"),
+    described(shape="(3.0, 4)"),
+    described(shape="(-3, -4)"),
+    described(shape="(True, 4)"),
+    described(shape="(10**30, 4)"),
+    described(descr="'nonsense'"),
+    described(descr="None"),
+    described(descr="('<f4', (-1,))"),
+]
+
+
+@pytest.mark.parametrize("content", NO_NPY, ids=range(len(NO_NPY)))
+def test_what_is_no_npy_file(written, content):
+    with pytest.raises(LowrankError, match=r"no \.npy file that can be read here|real numbers") as raised:
+        read_matrix(written(content))
+    assert_a_sentence(raised.value)
+
+
+CUT_SHORT = [
+    described(data=47),
+    described(data=0),
+    described(shape="(3, 5)"),
+    described(shape="(1000000, 1000000)"),
+    described(shape="(2147483648, 4294967296)"),
+    described(shape="(9223372036854775807, 9223372036854775807)"),
+    described(shape=f"({10**40}, 4)"),
+]
+
+
+@pytest.mark.parametrize("content", CUT_SHORT, ids=range(len(CUT_SHORT)))
+def test_a_shape_that_the_file_cannot_hold(written, content):
+    with pytest.raises(FormatError, match=r"'a\.npy' is cut short") as raised:
+        read_matrix(written(content))
+    assert_a_sentence(raised.value)
+
+
+NO_MATRIX = [
+    (described("'|O'"), "Python objects"),
+    (described("[('a', '|O')]"), "Python objects"),
+    (described("'<c8'"), "complex64"),
+    (described("'<U4'"), "real numbers"),
+    (described("'S3'"), "real numbers"),
+    (described("'S0'"), "real numbers"),
+    (described("'<M8[s]'"), "real numbers"),
+    (described("[('a', '<f4')]"), "real numbers"),
+    (described("[('a\\x1b[31m', '<f4')]"), "real numbers"),
+    (described("'<f4,<f4'"), "real numbers"),
+    (described("('<f4', (2, 2))"), "real numbers"),
+    (described("'V8'"), "real numbers"),
+    (described(shape="()"), "0 axes"),
+    (described(shape="(12,)"), "1 axes"),
+    (described(shape="(3, 2, 2)"), "3 axes"),
+    (described(shape=f"({'1, ' * 100})"), "100 axes"),
+    (described(shape="(0, 4)"), "empty"),
+    (described(shape="(3, 0)"), "empty"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), NO_MATRIX, ids=range(len(NO_MATRIX)))
+def test_what_is_no_matrix_of_real_numbers(written, content, words):
+    with pytest.raises(TensorError, match=words) as raised:
+        read_matrix(written(content))
+    assert_a_sentence(raised.value)
+
+
+def assert_a_sentence(error):
+    assert str(error).isprintable()
+    assert str(error).endswith(".")
+    assert len(str(error)) < 150
+
+
+@given(st.binary(max_size=200), st.integers(0, 150), st.booleans())
+def test_no_bytes_raise_anything_else(tmp_path_factory, noise, at, insert):
+    whole = described()
+    content = whole[:at] + noise + whole[at if insert else at + len(noise) :]
+    path = tmp_path_factory.mktemp("fuzz") / "a.npy"
+    path.write_bytes(content)
+    try:
+        assert read_matrix(path).ndim == 2
+    except LowrankError as error:
+        assert_a_sentence(error)
+
+
+def test_objects_are_not_unpickled(written):
+    class Bomb:
+        def __reduce__(self):
+            return os._exit, (7,)
+
+    content = described("'|O'", shape="(1, 1)", data=0) + pickle.dumps(np.array([[Bomb()]], object))
+    with pytest.raises(TensorError):
+        read_matrix(written(content))
+
+
+def test_a_missing_file_a_folder_and_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npy")
+    for name in ("no.npy", ".", "pipe.npy", "a\0b.npy", "x" * 5000):
+        with pytest.raises(TensorError, match=r"There is no file|cannot be read") as raised:
+            read_matrix(tmp_path / name)
+        assert str(tmp_path) not in str(raised.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_found_when_it_is_decomposed(tmp_path, bad):
+    a = np.eye(300, 200)
+    a[299, 199] = bad
+    np.save(tmp_path / "a.npy", a)
+    for memory in (None, 5_000_000):
+        with pytest.raises(TensorError, match="NaN or infinite"):
+            lowrank.truncated_svd(read_matrix(tmp_path / "a.npy"), 5, memory=memory)

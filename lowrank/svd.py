@@ -58,7 +58,8 @@ class SVD:
         full rank it is no better than ``sqrt(eps) * ||A||``.
     excess : float, optional
         Estimate of how far the Frobenius error lies above the optimum at any rank up to r, as a share of the optimum;
-        the largest of the stack. 0 where the factors are exact: ``0.001`` reads "within 0.1 % of optimal".
+        the largest of the stack. 0 where the factors are exact: ``0.001`` reads "within 0.1 % of optimal". Rounding
+        is not part of it: in float32 it counts, in LAPACK's factors too, where the error is a thousandth of the norm.
     ranks : ndarray of int, shape (..., r), optional
         Each matrix's own rank when the stack is cut at k = 1..r. By default that is k for all of them; where ranks are
         allotted (`lowrank.allot`) it is k or less, and the layers in between are zeros that need not be stored.

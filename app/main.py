@@ -16,6 +16,7 @@ if str(_HERE.parent) not in sys.path:  # `streamlit run` puts only this file's o
     sys.path.insert(0, str(_HERE.parent))
 
 from app.ui import pictures, text  # noqa: E402
+from app.ui.words import learn  # noqa: E402
 from lowrank.errors import LowrankError  # noqa: E402
 
 
@@ -35,6 +36,7 @@ def main() -> None:
         [
             st.Page(_HERE / "views" / "explore.py", title=text.EXPLORE, icon=":material/image:", default=True),
             st.Page(_HERE / "views" / "compare.py", title=text.COMPARE, icon=":material/show_chart:"),
+            st.Page(_HERE / "views" / "learn.py", title=learn.TITLE, icon=":material/school:"),
         ],
         position="top",
     )

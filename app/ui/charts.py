@@ -98,6 +98,29 @@ def figure(
     return chart
 
 
+def bars(counts: dict[str, float], title: str, axis: str, names: str, *, limit: float) -> go.Figure:
+    """Draw named counts as horizontal bars, on an axis that ends at `limit`."""
+    chart = go.Figure()
+    chart.add_bar(
+        y=list(counts),
+        x=list(counts.values()),
+        orientation="h",
+        marker={"color": PALETTE[0]},
+        text=[f"{count:,}" for count in counts.values()],
+        textposition="outside",
+        hovertemplate="%{y}: %{x}<extra></extra>",
+    )
+    chart.update_layout(
+        title={"text": title, "x": 0, "font": {"size": 16}},
+        height=110 + 52 * len(counts),
+        margin={"l": 8, "r": 16, "t": 48, "b": 48},
+        showlegend=False,
+    )
+    chart.update_xaxes(title=axis, range=[0, limit])
+    chart.update_yaxes(title={"text": names, "standoff": 12}, autorange="reversed", automargin=True)
+    return chart
+
+
 def color_of(i: int) -> str:
     """Colour of the i-th curve, wherever it is drawn."""
     return PALETTE[i % len(PALETTE)]

@@ -22,7 +22,7 @@ START = 60  # seconds that the server may take to answer on a busy machine
 WAIT = 20_000  # milliseconds that anything on the page may take
 
 #: Streamlit asks for these two below a page's own address first, and is told that they are not there.
-KNOWN_404 = re.compile(r"/compare/_stcore/(health|host-config)$")
+KNOWN_404 = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
 
 
 def chromium() -> str:

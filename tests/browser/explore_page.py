@@ -72,6 +72,10 @@ class AppPage:
 
     def settled(self) -> "AppPage":
         """Wait until nothing is under way any more."""
+        if self.page.url.endswith("/learn"):
+            expect(self.page.locator(".layer")).to_have_count(8)
+            self.page.wait_for_selector(".js-plotly-plot .xtitle")
+            return self
         self.page.wait_for_selector('[data-testid="stMain"] [data-testid="stFileUploader"]')
         self.page.wait_for_function(_SETTLED)
         return self

@@ -245,6 +245,37 @@ def choose_rank(
     return entry.choose(Question(svd, 0.0 if value is None else float(value), image, color))
 
 
+def known_noise_rank(s: NDArray[np.floating], m: int, n: int, sigma: float) -> int:
+    """Count the singular values above the optimal hard threshold for white noise of a known level.
+
+    Gavish and Donoho 2014, known noise: the threshold is ``known_noise_factor(beta) * sqrt(max(m, n)) * sigma``.
+
+    Parameters
+    ----------
+    s : ndarray, shape (r,)
+        Singular values of an m x n matrix, the largest of them at least.
+    sigma : float
+        Standard deviation of the noise on each entry.
+
+    Examples
+    --------
+    >>> known_noise_rank(np.array([40.0, 30.0, 5.0]), 100, 100, 1.0)
+    2
+    """
+    return int((s > known_noise_factor(min(m, n) / max(m, n)) * np.sqrt(max(m, n)) * sigma).sum())
+
+
+def known_noise_factor(beta: float) -> float:
+    """Return Gavish and Donoho's factor for known noise, ``lambda(beta)``, for an aspect ratio in (0, 1].
+
+    Examples
+    --------
+    >>> round(known_noise_factor(1.0), 4)
+    2.3094
+    """
+    return float(np.sqrt(2 * (beta + 1) + 8 * beta / (beta + 1 + np.sqrt(beta**2 + 14 * beta + 1))))
+
+
 @lru_cache
 def omega(beta: float) -> float:
     """Return Gavish and Donoho's factor for unknown noise, ``lambda(beta) / sqrt(mu_beta)``.
@@ -256,7 +287,7 @@ def omega(beta: float) -> float:
 
     Notes
     -----
-    ``lambda`` is the paper's factor for known noise, ``mu_beta`` the median of the Marchenko-Pastur law, here from its
+    ``lambda`` is `known_noise_factor`, ``mu_beta`` the median of the Marchenko-Pastur law, here from its
     integral (the paper's cubic approximation is off by up to 0.006). With ``t = 1 + beta - 2 sqrt(beta) cos(angle)``
     the integrand is smooth at both ends.
 
@@ -272,8 +303,7 @@ def omega(beta: float) -> float:
 
     angle = brentq(lambda x: quad(density, 0, x)[0] - 0.5, 0, np.pi)
     median = centre - half * np.cos(angle)
-    factor = np.sqrt(2 * (beta + 1) + 8 * beta / (beta + 1 + np.sqrt(beta**2 + 14 * beta + 1)))
-    return float(factor / np.sqrt(median))
+    return float(known_noise_factor(beta) / np.sqrt(median))
 
 
 def _last(fits: NDArray[np.bool_]) -> int:

@@ -1,10 +1,10 @@
-"""From the singular values alone, at every rank: squared error, relative error, energy, PSNR.
+"""From the singular values alone, at every rank: squared error, relative error, energy, PSNR; and how flat they are.
 
 By Eckart and Young (1936) the best rank-k approximation leaves out exactly the tail of the spectrum, so no pixel is
 needed: ``||A - A_k||_F**2 = rest + sum(s[k:]**2)``. The sum runs in float64 from the small end. (Subtracting the head
 from the total instead cancels, and went negative in float32.)
 
-Every function returns index k = 0..r along its last axis. A stack counts as one picture: the planes' errors add up,
+Every function of an `SVD` returns index k = 0..r along its last axis. A stack counts as one picture: the planes' errors add up,
 which is exact for grey and RGB planes. For YCbCr it is not, and factors from `lowrank.allot` bring the picture's error
 with them. PSNR and relative error are those before clipping to [0, 1] and rounding to 8 bits; clipping can only help,
 rounding can go either way.
@@ -85,3 +85,63 @@ def psnr(svd: SVD) -> Curve64:
     """
     with np.errstate(divide="ignore"):
         return -10.0 * np.log10(squared_error(svd) / np.prod(svd.shape))
+
+
+def effective_rank(s: NDArray[np.floating]) -> float:
+    """Return the exponential of the entropy of ``s / sum(s)`` (Roy and Vetterli 2007): how many values share the sum.
+
+    It describes a spectrum and compares matrices; it does not choose a rank.
+
+    Parameters
+    ----------
+    s : ndarray, shape (r,)
+        Singular values.
+
+    Returns
+    -------
+    float
+        1 to r; 0 where all are zero.
+
+    Examples
+    --------
+    >>> round(effective_rank(np.array([2.0, 1.0])), 5)
+    1.88988
+    """
+    values = s[s > 0].astype(np.float64)
+    share = values / values.sum()
+    return float(np.exp(-(share * np.log(share)).sum())) if values.size else 0.0
+
+
+def stable_rank(s: NDArray[np.floating]) -> float:
+    """Return ``sum(s**2) / max(s)**2``, the squared Frobenius norm over the squared spectral norm; 0 for a zero matrix.
+
+    Near 1 one direction outweighs all others. It is no rank to cut at.
+
+    Examples
+    --------
+    >>> stable_rank(np.array([2.0, 1.0]))
+    1.25
+    """
+    largest = float(s.max(initial=0))
+    return float(np.square(s.astype(np.float64) / largest).sum()) if largest else 0.0
+
+
+def energy_rank(s: NDArray[np.floating], share: float) -> int:
+    """Return the smallest k whose ``sum(s[:k]**2)`` is at least this share of all; 0 for a zero matrix.
+
+    Parameters
+    ----------
+    s : ndarray, shape (r,)
+        All singular values, largest first.
+    share : float
+        0 to 1.
+
+    Examples
+    --------
+    >>> [energy_rank(np.array([3.0, 2.0, 1.0]), share) for share in (0.5, 0.9, 1.0)]
+    [1, 2, 3]
+    """
+    kept = np.square(s.astype(np.float64)).cumsum()
+    if not kept.size or not kept[-1]:
+        return 0
+    return int(np.searchsorted(kept, share * kept[-1], side="left")) + 1

@@ -4,10 +4,10 @@ By Eckart and Young (1936) the best rank-k approximation leaves out exactly the 
 needed: ``||A - A_k||_F**2 = rest + sum(s[k:]**2)``. The sum runs in float64 from the small end. (Subtracting the head
 from the total instead cancels, and went negative in float32.)
 
-Every function of an `SVD` returns index k = 0..r along its last axis. A stack counts as one picture: the planes' errors add up,
-which is exact for grey and RGB planes. For YCbCr it is not, and factors from `lowrank.allot` bring the picture's error
-with them. PSNR and relative error are those before clipping to [0, 1] and rounding to 8 bits; clipping can only help,
-rounding can go either way.
+Every function of an `SVD` returns index k = 0..r along its last axis. A stack counts as one picture: the planes'
+errors add up, which is exact for grey and RGB planes. For YCbCr it is not, and factors from `lowrank.allot` bring the
+picture's error with them. PSNR and relative error are those before clipping to [0, 1] and rounding to 8 bits; clipping
+can only help, rounding can go either way.
 """
 
 from __future__ import annotations

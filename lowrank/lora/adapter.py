@@ -142,8 +142,8 @@ class LoRA:
     def numerical_rank(self) -> int:
         """Return the rank of ``B @ A``, found from the factors.
 
-        The tolerance is `numpy.linalg.matrix_rank`'s, for the precision of the factors. From the merged weight it cannot
-        be told: the rounding of ``W + B @ A`` is a matrix of full rank.
+        The tolerance is `numpy.linalg.matrix_rank`'s, for the precision of the factors. From the merged weight it
+        cannot be told: the rounding of ``W + B @ A`` is a matrix of full rank.
         """
         s = self.singular_values()
         precise = min(self.A.dtype, self.B.dtype, key=lambda dtype: dtype.itemsize)

@@ -16,15 +16,17 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowrank.errors import FormatError, TensorError
+from lowrank.lora.floats import FLOATS, WIDTHS, WRITTEN, Floats, decoded, rounded
 
 #: Longest header that is read, in bytes, and most tensors in one file. The largest models have a few thousand.
 HEADER_LIMIT = 16 << 20
@@ -33,18 +35,6 @@ TENSOR_LIMIT = 50_000
 #: Most axes of a tensor, and most characters of its name.
 AXES_LIMIT = 8
 NAME_LIMIT = 500
-
-#: Bytes of one number, by type. All that the format knows and a matrix may be made of.
-WIDTHS = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
-    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
-}  # fmt: skip
-
-#: Types of weights: what `read` turns into float32 or float64. All but float64 fit into float32 exactly.
-FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
-
-#: Bits of the fraction: the spacing of numbers in [1, 2) is ``2 ** -FRACTION_BITS``.
-FRACTION_BITS = {"F64": 52, "F32": 23, "F16": 10, "BF16": 7, "F8_E4M3": 3, "F8_E5M2": 2}
 
 _DAMAGED = "This is no safetensors file that can be read here: {}. Copy or download it again."
 
@@ -107,7 +97,7 @@ class SafeTensors(Mapping[str, Entry]):
         entry = self._entries[name]
         return self._data[entry.start : entry.end].view(f"<u{WIDTHS[entry.dtype]}").reshape(entry.shape)
 
-    def read(self, name: str) -> NDArray[np.float32] | NDArray[np.float64]:
+    def read(self, name: str) -> Floats:
         """Read one tensor of floating-point numbers.
 
         Returns
@@ -125,16 +115,15 @@ class SafeTensors(Mapping[str, Entry]):
             raise TensorError(
                 f"The tensor {shown(name)} holds {entry.dtype}, not floating-point numbers. Leave it out."
             )
-        values = _floats(self.raw(name), entry.dtype)
+        values = decoded(self.raw(name), entry.dtype)
         if not np.isfinite(values).all():
             raise TensorError(f"The tensor {shown(name)} holds NaN or infinite values. It cannot be decomposed.")
         return values
 
 
 def shown(name: str) -> str:
-    """Return a tensor's name as a message may show it: quoted, on one line, not too long."""
-    text = name if len(name) <= 80 else name[:77] + "..."
-    return ascii(text)
+    """Return a tensor's name as a message may show it: quoted, not too long, and nothing that a page would obey."""
+    return repr(re.sub(r"[^\w.:/-]", "?", name if len(name) <= 80 else name[:77] + "...", flags=re.ASCII))
 
 
 def _mapped(source: bytes | str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -203,61 +192,9 @@ def _entry(name: str, value: object, data: int, size: int) -> Entry:
     return Entry(dtype, tuple(shape), data + start, data + end)
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: object) -> TypeGuard[list[int]]:
     """Whether this is a list of whole numbers that a file's size could be."""
     return isinstance(value, list) and all(type(x) is int and 0 <= x < 1 << 62 for x in value)
-
-
-def _floats(raw: NDArray[Any], dtype: str) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Values of a tensor's bits."""
-    if dtype == "BF16":  # the upper half of a float32
-        return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    if dtype.startswith("F8"):
-        return _float8(dtype)[raw]
-    values: NDArray[Any] = raw.view(f"<f{WIDTHS[dtype]}")
-    return values.astype(np.float64 if dtype == "F64" else np.float32)
-
-
-def _float8(dtype: str) -> NDArray[np.float32]:
-    """All 256 values of an 8-bit float: E4M3 without infinities (its largest pattern is NaN), E5M2 as IEEE has it."""
-    exponent_bits, fraction_bits = (4, 3) if dtype == "F8_E4M3" else (5, 2)
-    bits = np.arange(256)
-    sign = np.where(bits >= 128, -1.0, 1.0)
-    exponent = bits >> fraction_bits & (1 << exponent_bits) - 1
-    fraction = (bits & (1 << fraction_bits) - 1) / (1 << fraction_bits)
-    bias = (1 << exponent_bits - 1) - 1
-    value = np.where(exponent, (1 + fraction) * 2.0 ** (exponent - bias), fraction * 2.0 ** (1 - bias))
-    if dtype == "F8_E4M3":
-        value[bits & 127 == 127] = np.nan
-    else:
-        top = exponent == 31
-        value[top] = np.where(fraction[top] == 0, np.inf, np.nan)
-    return (sign * value).astype(np.float32)
-
-
-#: What `encode` writes, by the names that people use.
-WRITTEN = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
-
-
-def rounded(values: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """Round to a type of `WRITTEN`, to nearest even; the bits as little-endian numbers of its width.
-
-    Raises
-    ------
-    TensorError
-        If a value is too large for the type.
-    """
-    with np.errstate(over="ignore"):
-        single = values.astype("<f4")
-        if dtype == "bfloat16":
-            bits = single.view("<u4")
-            bits = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) & np.uint32(0xFFFF0000)
-            out, back = (bits >> np.uint32(16)).astype("<u2"), bits.view("<f4")
-        else:
-            out = back = values.astype("<f2" if dtype == "float16" else "<f4")
-    if not np.isfinite(back).all():
-        raise TensorError(f"A number is too large for {dtype}. Choose bfloat16 or float32.")
-    return out
 
 
 def encode(

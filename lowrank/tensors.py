@@ -1,4 +1,4 @@
-"""A matrix in a file: read as a memory map, after its header has been found to say the truth.
+"""A matrix in a file: a .npy file read as a memory map, after its header has been found to say the truth; or as text.
 
 The file is hostile until then. Only plain numbers are read, never objects, which would have to be unpickled; and what a
 header promises is compared with the file's size before anything is mapped.
@@ -15,9 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from lowrank.errors import FormatError, TensorError
+from lowrank.svd import Array, as_matrices
 
 #: File name ending of what is read, in lower case.
 EXTENSION = "npy"
+
+#: Most bytes of a text of numbers: beyond, a ``.npy`` file is a tenth of the time.
+TEXT_LIMIT = 64 << 20
 
 #: More than any header that NumPy reads: it refuses those above 10,000 characters.
 _LONGEST_HEADER = 20_000
@@ -56,6 +60,78 @@ def read_matrix(path: str | os.PathLike[str]) -> np.memmap:
             return np.memmap(stream, dtype, "r", offset, shape, "F" if by_columns else "C")
     except (OSError, ValueError):
         raise TensorError(f"The file {name} cannot be read. Check that it is a file and that you may.") from None
+
+
+def decode_matrix(data: bytes) -> Array:
+    r"""Return the matrix in the bytes of a file: ``.npy`` by its first bytes, and else text, a row on each line.
+
+    Parameters
+    ----------
+    data : bytes
+        Text is numbers between commas, semicolons, tabs or blanks; a first line of titles is left out.
+
+    Returns
+    -------
+    ndarray, shape (m, n)
+        Of float32 or float64, finite.
+
+    Raises
+    ------
+    FormatError
+        If it is a damaged ``.npy`` file, or one cut short.
+    TensorError
+        If it is anything but one finite matrix of real numbers, or text of more than `TEXT_LIMIT` bytes.
+
+    Examples
+    --------
+    >>> decode_matrix(b"a,b\n1,2\n3,4\n").tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    if not data.startswith(b"\x93NUMPY"):
+        return as_matrices(_text(data))
+    shape, by_columns, dtype, offset = _header(data[:_LONGEST_HEADER])
+    count = math.prod(shape)
+    if count * dtype.itemsize > len(data) - offset:
+        raise FormatError("This .npy file is cut short. Copy or save it again.")
+    numbers = np.frombuffer(data, dtype, count, offset)
+    return as_matrices(numbers.reshape(shape, order="F" if by_columns else "C"))
+
+
+def _text(data: bytes) -> Array:
+    """The matrix in a text of numbers."""
+    if len(data) > TEXT_LIMIT:
+        raise TensorError(f"This text is larger than {TEXT_LIMIT >> 20} MiB. Save the matrix with numpy.save instead.")
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise TensorError(
+            "This is neither a .npy file nor a text of numbers. Save the matrix as one of them."
+        ) from None
+    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not rows:
+        raise TensorError("The matrix is empty. Give one with at least one row and one column.")
+    counts = {mark: rows[-1][1].count(mark) for mark in ";\t,"}  # a comma last: beside semicolons it is a decimal sign
+    mark = next((mark for mark, count in counts.items() if count), None)
+    if len(rows) > 1 and not all(_is_number(cell) for cell in rows[0][1].split(mark)):
+        del rows[0]  # titles
+    matrix = np.empty((len(rows), len(rows[0][1].split(mark))))
+    for row, (number, line) in zip(matrix, rows, strict=True):
+        values = line.split(mark)
+        if len(values) != row.size:
+            raise TensorError(f"Line {number} has {len(values)} numbers, and not {row.size} as the others. Fill it up.")
+        try:
+            row[:] = values
+        except ValueError:
+            raise TensorError(f"Line {number} holds something that is no number. Write numbers like 0.5.") from None
+    return matrix
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:

@@ -37,7 +37,8 @@ def decoded(raw: NDArray[Any], dtype: str) -> Floats:
         single: NDArray[np.float32] = (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
         return single
     if dtype.startswith("F8"):
-        return _float8(dtype)[raw]
+        byte: NDArray[np.float32] = _float8(dtype)[raw]
+        return byte
     values = raw.view(f"<f{WIDTHS[dtype]}")
     return values.astype(np.float64) if dtype == "F64" else values.astype(np.float32)
 

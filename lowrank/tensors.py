@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -110,9 +111,9 @@ def _text(data: bytes) -> Array:
     rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise TensorError("The matrix is empty. Give one with at least one row and one column.")
-    counts = {mark: rows[-1][1].count(mark) for mark in ";\t,"}  # a comma last: beside semicolons it is a decimal sign
+    counts = {mark: rows[0][1].count(mark) for mark in ";\t,"}  # a comma last: beside semicolons it is a decimal sign
     mark = next((mark for mark, count in counts.items() if count), None)
-    if len(rows) > 1 and not all(_is_number(cell) for cell in rows[0][1].split(mark)):
+    if len(rows) > 1 and not any(re.match(r"\s*\W?\d", cell) for cell in rows[0][1].split(mark)):
         del rows[0]  # titles
     matrix = np.empty((len(rows), len(rows[0][1].split(mark))))
     for row, (number, line) in zip(matrix, rows, strict=True):
@@ -124,14 +125,6 @@ def _text(data: bytes) -> Array:
         except ValueError:
             raise TensorError(f"Line {number} holds something that is no number. Write numbers like 0.5.") from None
     return matrix
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:

@@ -1,7 +1,9 @@
 """A .npy file is believed only as far as its header tells the truth."""
 
+import io
 import os
 import pickle
+import re
 import struct
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 import lowrank
 from lowrank.errors import FormatError, LowrankError, TensorError
-from lowrank.tensors import read_matrix
+from lowrank.tensors import decode_matrix, read_matrix
 
 MAGIC = b"\x93NUMPY"
 
@@ -206,3 +208,73 @@ def test_numbers_that_are_not_finite_are_found_when_it_is_decomposed(tmp_path, b
     for memory in (None, 5_000_000):
         with pytest.raises(TensorError, match="NaN or infinite"):
             lowrank.truncated_svd(read_matrix(tmp_path / "a.npy"), 5, memory=memory)
+
+
+# -- the bytes of an upload -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", " ", "  "])
+@pytest.mark.parametrize("titles", [False, True])
+def test_text_is_read_as_numpy_reads_it(mark, titles):
+    a = np.random.default_rng(0).standard_normal((7, 5))
+    stream = io.StringIO()
+    np.savetxt(stream, a, delimiter=mark, header=mark.join("abcde") if titles else "", comments="")
+    assert (decode_matrix(stream.getvalue().encode("utf-8-sig")) == a).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f8", "<f4", ">f4", "<f2", "<i4", "|u1", "|b1"])
+def test_npy_bytes_are_read_as_numpy_reads_them(order, dtype):
+    a = np.asarray(np.arange(12).reshape(3, 4) % 2, dtype, order=order)
+    stream = io.BytesIO()
+    np.save(stream, a)
+    read = decode_matrix(stream.getvalue())
+    assert (read == np.load(io.BytesIO(stream.getvalue()))).all()
+    assert read.dtype == (np.float32 if dtype == "<f4" else np.float64)
+
+
+def npy(a, **how):
+    stream = io.BytesIO()
+    np.save(stream, a, **how)
+    return stream.getvalue()
+
+
+BAD_UPLOADS = {
+    "nothing": b"",
+    "blank lines": b"\n \n",
+    "a picture": b"\x89PNG\r\n\x1a\n\x00\xff",
+    "HTML": b"<script>alert(1)</script>",
+    "a short row": b"1,2\n3",
+    "a long row": b"1,2\n3,4,5",
+    "a word": b"1,x\n1,2",
+    "decimal commas": b"1,5;2,0\n1;2",
+    "NaN": b"1,nan\n2,3",
+    "infinity": b"1,2\n2,1e999",
+    "an empty cell": b"1,\n2,3",
+    "a title alone": b"a,b",
+    "a pickle": npy(np.array([{}], object), allow_pickle=True),
+    "one axis": npy(np.zeros(4)),
+    "three axes": npy(np.zeros((2, 2, 2))),
+    "complex numbers": npy(np.zeros((2, 2), complex)),
+    "NaN in .npy": npy(np.full((2, 2), np.nan)),
+    "no rows": npy(np.zeros((0, 3))),
+    "cut short": npy(np.zeros((5, 5)))[:-1],
+    "a header of lies": npy(np.zeros((5, 5))).replace(b"(5, 5)", b"(99999999999, 99999999999)"),
+    "no header": b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 60000,
+}
+
+
+@pytest.mark.parametrize("data", BAD_UPLOADS.values(), ids=BAD_UPLOADS)
+def test_every_bad_upload_is_refused_in_one_sentence_or_two(data):
+    with pytest.raises((TensorError, FormatError)) as caught:
+        decode_matrix(data)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert said.endswith(".")
+    assert not re.search(r"Error|Exception|numpy\.nd|<|/", said)
+
+
+def test_a_text_too_large_is_refused_before_it_is_read(monkeypatch):
+    monkeypatch.setattr("lowrank.tensors.TEXT_LIMIT", 10)
+    with pytest.raises(TensorError, match="larger than"):
+        decode_matrix(b"1,2,3,4,5,6")

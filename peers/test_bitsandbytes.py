@@ -18,8 +18,8 @@ def draws(shape, seed=0):
 @pytest.mark.parametrize("shape", [(256, 384), (1, 98_304), (37, 53), (3, 7), (128, 1536)])
 @pytest.mark.parametrize("block", [64, 128, 256])
 def test_bytes_scales_and_values_are_the_same(shape, block):
-    # as one row: where a block runs over the end of a row, 0.50.2's kernel takes a wrong scale (an error of 57 % and not
-    # 15 % on 256 x 384 in blocks of 256; its own generic code agrees with ours)
+    # as one row: where a block runs over the end of a row, 0.50.2's kernel takes a wrong scale (an error of 57 % and
+    # not 15 % on 256 x 384 in blocks of 256; its own generic code agrees with ours)
     W = draws(shape).reshape(1, -1)
     packed, state = bnb.quantize_4bit(torch.from_numpy(W), blocksize=block, quant_type="nf4")
     ours = nf4.quantize(W, "NF4", block)

@@ -59,7 +59,9 @@ def differences(model):
     for name, module in model.base_model.model.named_modules():
         if hasattr(module, "get_delta_weight"):
             delta = module.get_delta_weight("default").detach().double().numpy()
-            found[name] = delta.T if isinstance(module.base_layer, torch.nn.Embedding) else delta.reshape(len(delta), -1)
+            found[name] = (
+                delta.T if isinstance(module.base_layer, torch.nn.Embedding) else delta.reshape(len(delta), -1)
+            )
     assert len(found) == 8
     return found
 

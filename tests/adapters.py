@@ -113,6 +113,8 @@ BAD_ADAPTERS = {
     "a factor of one axis": (save({"m.lora_A.weight": A[0], "m.lora_B.weight": B}), None, "do not fit"),
     "a factor of no axis": (save({"m.lora_A.weight": np.zeros(()), "m.lora_B.weight": B}), None, "do not fit"),
     "rank 0": (save({"m.lora_A.weight": A[:0], "m.lora_B.weight": B[:, :0].copy()}), None, "do not fit"),
+    "rank 5000": (
+        save({"m.lora_A.weight": np.ones((5000, 1)), "m.lora_B.weight": np.ones((1, 5000))}), None, "rank 5,000"),
     "integers": (save({"m.lora_A.weight": A.astype(np.int32), "m.lora_B.weight": B}), None, "holds I32"),
     "NaN": (save({"m.lora_A.weight": A * np.nan, "m.lora_B.weight": B}), None, "NaN"),
     "infinite values": (save({"m.lora_A.weight": A * np.inf, "m.lora_B.weight": B}), None, "NaN or infinite"),

@@ -10,7 +10,7 @@ from lowrank import metrics, spectrum, storage
 from lowrank.color import COLORS, displayed, from_planes, to_planes
 from lowrank.decompose import truncated_svd
 from lowrank.errors import RankError
-from lowrank.ranks import RULES, choose_rank, omega
+from lowrank.ranks import RULES, choose_rank, known_noise_factor, known_noise_rank, omega
 from lowrank.svd import SVD
 
 colors = st.sampled_from(COLORS)
@@ -344,3 +344,24 @@ def test_a_rule_without_a_target_takes_its_default(rule):
     assert type(k) is int
     assert 1 <= k <= 30
     assert k == choose_rank(svd, rule, RULES[rule].default)
+
+
+@pytest.mark.parametrize(("beta", "factor"), [(0.05, 1.5193), (0.1, 1.6088), (0.25, 1.8369), (0.75, 2.5014)])
+def test_omega_at_more_aspect_ratios(beta, factor):
+    assert omega(beta) == pytest.approx(factor, abs=1e-4)  # from the integral, with SciPy's quad apart from this code
+
+
+def test_the_factor_for_known_noise():
+    assert known_noise_factor(1.0) == pytest.approx(4 / 3**0.5)  # the title of Gavish and Donoho 2014
+    assert known_noise_factor(1.0) / omega(1.0) == pytest.approx(0.65278**0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize(("m", "n"), [(120, 120), (200, 60), (60, 200)])
+def test_known_noise_is_told_from_what_was_planted(m, n):
+    rng = np.random.default_rng(m + n)
+    noise = 0.1 * rng.standard_normal((m, n))
+    U, V = (np.linalg.qr(rng.standard_normal((side, 5)))[0] for side in (m, n))
+    planted = 20 * 0.1 * max(m, n) ** 0.5 * U @ V.T
+    for a, rank in ((noise, 0), (planted + noise, 5)):
+        assert known_noise_rank(np.linalg.svd(a, compute_uv=False), m, n, 0.1) == rank
+    assert known_noise_rank(np.linalg.svd(noise, compute_uv=False), m, n, 0.0) == min(m, n)

@@ -127,3 +127,43 @@ def test_the_rest_of_projected_factors_counts_at_every_rank():
     svd = SVD(np.eye(4)[None, :, :2], np.array([[2.0, 1.0]]), np.eye(4)[None, :2], np.array([9.0]))
     np.testing.assert_allclose(spectrum.squared_error(svd), [9, 5, 4])
     np.testing.assert_allclose(spectrum.energy(svd), [0, 4 / 9, 5 / 9])
+
+
+spectra = st.lists(st.floats(0, 1e6), min_size=1, max_size=20).map(lambda s: np.array(sorted(s, reverse=True)))
+
+
+@given(spectra, st.floats(1e-3, 1e3))
+def test_descriptors_of_a_spectrum_do_not_depend_on_its_scale_and_lie_between_one_and_its_length(s, scale):
+    for describe in (spectrum.effective_rank, spectrum.stable_rank):
+        value = describe(s)
+        if s.max() > 1e-290:  # below, squares and quotients underflow
+            assert 1 - 1e-9 <= value <= len(s) + 1e-9
+            assert describe(s * scale) == pytest.approx(value, rel=1e-6)
+    assert spectrum.stable_rank(s) <= np.count_nonzero(s)
+
+
+def test_descriptors_at_their_ends():
+    assert spectrum.effective_rank(np.ones(7)) == pytest.approx(7)
+    assert spectrum.stable_rank(np.ones(7)) == pytest.approx(7)
+    one = np.array([3.0, 0.0, 0.0])
+    assert (spectrum.effective_rank(one), spectrum.stable_rank(one)) == (1, 1)
+    nothing = np.zeros(3)
+    assert (spectrum.effective_rank(nothing), spectrum.stable_rank(nothing)) == (0, 0)
+    assert (spectrum.effective_rank(nothing[:0]), spectrum.stable_rank(nothing[:0])) == (0, 0)
+
+
+def test_descriptors_by_hand():
+    assert spectrum.effective_rank(np.array([2.0, 1.0])) == pytest.approx(1.88988, abs=1e-5)  # exp(H(2/3, 1/3))
+    assert spectrum.stable_rank(np.array([2.0, 1.0])) == 1.25
+
+
+@given(any_matrices, st.floats(0, 1))
+def test_the_rank_for_a_share_is_the_first_that_keeps_it(a, share):
+    svd = exact_svd(a)
+    if svd.s.ndim == 1:
+        k, kept = spectrum.energy_rank(svd.s, share), np.square(svd.s.astype(np.float64)).cumsum()
+        if not a.any():
+            assert k == 0
+        else:
+            assert kept[k - 1] >= share * kept[-1]
+            assert k == 1 or kept[k - 2] < share * kept[-1]

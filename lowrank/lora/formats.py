@@ -27,6 +27,9 @@ PREFIX = "base_model.model."
 #: Largest adapter_config.json that is read, in bytes.
 CONFIG_LIMIT = 1 << 20
 
+#: Highest rank that is read: the work grows with its cube.
+RANK_LIMIT = 4096
+
 #: Endings of the two factors, A (r, n) first; the last pair is an embedding's.
 ENDINGS = {
     "lora_A.weight": "A", "lora_B.weight": "B",
@@ -234,6 +237,10 @@ def _checked(file: SafeTensors, module: str, keys: Mapping[str, str]) -> int:
     if not (linear or convolution) or 0 in down + up or down[0] != up[1]:
         sizes = " and ".join(" x ".join(map(str, shape)) or "one number" for shape in (down, up))
         raise TensorError(f"The factors of {shown(module)} do not fit together: {sizes}.")
+    if down[0] > RANK_LIMIT:
+        raise TensorError(
+            f"The layer {shown(module)} has rank {down[0]:,}, and more than {RANK_LIMIT:,} is not read here."
+        )
     return down[0]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from lowrank.errors import RankError
 from lowrank.svd import as_matrices
@@ -38,8 +38,8 @@ def normal_float(offset: float = 1 - (1 / 30 + 1 / 32) / 2) -> NDArray[np.float6
     >>> normal_float()[[0, 7, 8, 15]].round(5).tolist()
     [-1.0, 0.0, 0.07958, 1.0]
     """
-    above = norm.ppf(np.linspace(offset, 0.5, 9)[:-1])
-    below = -norm.ppf(np.linspace(offset, 0.5, 8)[:-1])
+    above = ndtri(np.linspace(offset, 0.5, 9)[:-1])
+    below = -ndtri(np.linspace(offset, 0.5, 8)[:-1])
     levels: NDArray[np.float64] = np.sort(np.concatenate([above, below, [0.0]])) / above.max()
     return levels
 

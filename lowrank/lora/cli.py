@@ -99,7 +99,8 @@ def _inspect(args: argparse.Namespace) -> int:
         writer.writerow([*names, *(f"rank_at_{share:g}" for share in SHARES)])
         for layer in layers:
             figures = (layer.r, layer.scale, layer.norm, layer.stable_rank, layer.effective_rank)
-            writer.writerow([layer.name, *layer.shape, *figures, *map(layer.needed, SHARES)])
+            name = layer.name if layer.name.isprintable() else ascii(layer.name)
+            writer.writerow([name, *layer.shape, *figures, *map(layer.needed, SHARES)])
         print(stream.getvalue(), end="")
         return 0
     parameters = sum(layer.parameters for layer in layers)
@@ -143,7 +144,7 @@ def _summary(cut: Cut) -> str:
     before, after = cut.parameters
     lowest, highest = cut.ranks
     ranks = f"rank {lowest}" if lowest == highest else f"ranks {lowest} to {highest}"
-    return f"{ranks}, {after:,} of {before:,} parameters, {cut.energy:.2%} of the energy"
+    return f"{ranks}, {after:,} of {before:,} parameters, {100 * cut.energy:.2f} % of the energy"
 
 
 def _extract(args: argparse.Namespace) -> int:
@@ -174,7 +175,7 @@ def _extract(args: argparse.Namespace) -> int:
     print(table_of([*zip(*titles, strict=True), *rows], left=1), end="")
     for name, reason in found.skipped.items():
         print(f"left out: {shown(name)[1:-1]}: {reason}")
-    print(f"{found.adapter.parameters:,} parameters; at most {found.memory / 1e6:,.0f} MB of weights were in memory")
+    print(f"{found.adapter.parameters:,} parameters; at most {found.memory / 1e6:,.3g} MB of weights were in memory")
     _say(found.warnings)
     return 0
 

@@ -277,12 +277,14 @@ def _warnings(layers: Sequence[ExtractedLayer], skipped: Mapping[str, str]) -> t
     change = median(layer.change for layer in layers)
     if change > SUSPICIOUS_CHANGE:
         found.append(
-            f"The weights differ by {change:.0%} of their size, and a fine-tune changes about 1 %. "
+            f"The weights differ by {100 * change:.0f} % of their size, and a fine-tune changes about 1 %. "
             "These are hardly a base and a model tuned from it."
         )
     noise = median(layer.noise for layer in layers)
     if noise > 0.1:
-        found.append(f"{noise:.0%} of the difference is rounding of the two files. Take more precise checkpoints.")
+        found.append(
+            f"{100 * noise:.0f} % of the difference is rounding of the two files. Take more precise checkpoints."
+        )
     lost = sum(reason.startswith("changed") for reason in skipped.values())
     if lost:
         found.append(f"{lost} tensors that training changed are not in the LoRA.")

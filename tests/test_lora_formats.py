@@ -1,6 +1,7 @@
 """Adapters by PEFT's and kohya's names: the same products, however they are written; the rest refused with a reason."""
 
 import json
+import re
 import zipfile
 from io import BytesIO
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from adapters import BAD_ADAPTERS, MODULES, factors, kohya, peft
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lowrank.errors import FormatError, RankError, TensorError
 from lowrank.lora.adapter import LoRA
@@ -166,10 +169,20 @@ def test_verify_finds_what_peft_would_stumble_over():
         ("q_proj", "layers.0.q_proj", True), ("proj", "q_proj", False), ("^q", "q", True), ("^q", "x.q", False),
         (r"layers\.0\.q", "model.layers.0.q", True), (".*q", "layers.0.q", True), ("layers.*q", "m.layers.7.q", True),
         ("^layers.*q", "m.layers.7.q", False), ("q.*", "layers.q_proj", True), ("aa.*aa", "aaa", False),
+        ("^layers.*q", "layers.7.q", True), ("^.*q", "layers.7.q", True), ("q.*x", "q.q.x", True), ("a.*", "b", False),
+        ("q.*q", "q.q", True), (".*", "a", True), ("b.*c", "ab.c", False),
     ],
 )  # fmt: skip
 def test_patterns_mean_what_pefts_regular_expressions_mean(pattern, module, met):
-    import re
-
     assert bool(re.match(rf"(.*\.)?({pattern})$", module)) is met  # as PEFT 0.21 has it
+    assert Patterns({"t": {pattern: 1}}, "t").of(module, 0) == met
+
+
+names = st.text("ab.", max_size=6)
+
+
+@given(names, names, names, st.booleans(), st.booleans())
+def test_any_pattern_that_is_read_means_what_the_regular_expression_means(module, head, tail, anchored, star):
+    pattern = "^" * anchored + re.escape(head) + ".*" * star + re.escape(tail)
+    met = bool(re.match(rf"(.*\.)?({pattern})$", module))
     assert Patterns({"t": {pattern: 1}}, "t").of(module, 0) == met

@@ -77,7 +77,11 @@ class Patterns:
         found = [self._named[key] for key in ((module, True), *((end, False) for end in ends(module)))
                  if key in self._named]  # fmt: skip
         for i, head, tail, anchored, value in self._starred:
-            for name in [module] if anchored else ends(module):
-                if len(name) >= len(head + tail) and name.startswith(head) and name.endswith(tail):
-                    found.append((i, value))
+            start = ("." + module).find("." + head)  # the first place leaves the most room for the tail
+            if (
+                start in ((0,) if anchored else range(len(module) + 1))
+                and module.endswith(tail)
+                and start + len(head) + len(tail) <= len(module)
+            ):
+                found.append((i, value))
         return min(found, key=lambda hit: hit[0])[1] if found else default

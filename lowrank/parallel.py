@@ -15,6 +15,11 @@ from typing import TypeVar
 #: Called with the finished share, 0 to 1. What it raises ends the computation.
 Progress = Callable[[float], object]
 
+
+def idle(share: float) -> None:
+    """Report to nobody."""
+
+
 Result = TypeVar("Result")
 
 #: Seconds between two looks at how far the work is.

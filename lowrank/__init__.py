@@ -8,6 +8,7 @@
 1
 """
 
+from lowrank.codec import decode, encode
 from lowrank.color import from_planes, to_planes
 from lowrank.curves import error_curve
 from lowrank.decompose import truncated_svd
@@ -24,6 +25,8 @@ __all__ = [
     "LowrankError",
     "__version__",
     "choose_rank",
+    "decode",
+    "encode",
     "error_curve",
     "from_planes",
     "psnr",

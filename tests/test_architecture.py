@@ -24,8 +24,8 @@ def test_imports_only_go_down():
 
 
 def test_the_face_is_the_one_of_the_design():
-    face = """SVD truncated_svd read_image to_png to_planes from_planes error_curve choose_rank psnr ssim LowrankError
-    __version__"""
+    face = """SVD truncated_svd read_image to_png to_planes from_planes encode decode error_curve choose_rank psnr ssim
+    LowrankError __version__"""
     assert set(lowrank.__all__) == set(face.split())
     assert len(lowrank.__all__) == len(set(lowrank.__all__))
     for name in lowrank.__all__:

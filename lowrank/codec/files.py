@@ -1,0 +1,163 @@
+"""Pictures <-> .lrk files: `encode`, which meets one target, `decode`, and `inspect`, which reads the header alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from lowrank import metrics
+from lowrank.codec.container import ARRANGEMENTS, Arrangement, Header, damaged, unpack
+from lowrank.codec.entropy import Decoder
+from lowrank.codec.pictures import CODERS, picture_of, prepared, shown_planes, written
+from lowrank.codec.targets import of_quality, of_size
+from lowrank.color import Array
+from lowrank.errors import RankError
+from lowrank.intake.limits import DEFAULT, Limits
+from lowrank.parallel import Progress, idle
+
+#: Squared error that levels may add where a rank is asked for: a share of what the rank leaves out, and what rounding
+#: to 8 bits adds.
+_SHARE, _FLOOR = 0.06, 1 / (12 * 255**2)
+
+#: Of the time, what the search for the step takes.
+_SEARCH = 0.3
+
+
+def encode(
+    image: Array,
+    *,
+    rank: int | None = None,
+    psnr: float | None = None,
+    max_bytes: int | None = None,
+    arrangement: Arrangement = "whole",
+    progress: Progress | None = None,
+) -> bytes:
+    """Write a picture as a .lrk file: the smallest one that meets a target of rank or PSNR, or the best one of a size.
+
+    Parameters
+    ----------
+    image : ndarray, shape (h, w) or (h, w, 3)
+        Values in [0, 1].
+    rank : int, optional
+        How many components to keep at most, 1 to `highest_rank`; the levels are so fine that they cost 0.25 dB.
+    psnr : float, optional
+        What `decode` is to reach at least, in dB.
+    max_bytes : int, optional
+        How large the file may be.
+    arrangement : {"whole", "patches"}
+        Whether the SVD is that of the picture's own matrix, or that of its 8 x 8 blocks, each a row.
+    progress : callable, optional
+        Called now and then with the finished share, rising to 1.
+
+    Returns
+    -------
+    bytes
+        As `lowrank.codec.container` spells them out.
+
+    Raises
+    ------
+    RankError
+        If `rank` is out of range.
+    LowrankError
+        If the target cannot be met.
+    ValueError
+        If the arrangement is unknown, or the picture has another shape.
+    TypeError
+        If there is not just one target, or the picture holds integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.outer(np.linspace(0, 1, 40), np.linspace(1, 0, 30))
+    >>> data = encode(picture, psnr=40)
+    >>> len(data) < 200, metrics.psnr(picture, decode(data)) >= 40
+    (True, True)
+    """
+    tick = progress or idle
+    if arrangement not in ARRANGEMENTS:
+        raise ValueError(f"arrangement must be one of {', '.join(ARRANGEMENTS)}, not {arrangement!r}")
+    if sum(target is not None for target in (rank, psnr, max_bytes)) != 1:
+        raise TypeError("give one target: rank, psnr or max_bytes")
+    image = np.asarray(image)
+    source = prepared(image, arrangement, rank, lambda share: tick(_SEARCH / 2 * share))
+    tick(_SEARCH / 2)
+    if max_bytes is not None:
+        data = of_size(source, image, max_bytes)
+    else:
+        if rank is not None:
+            left_out = metrics.mse(image, shown_planes(source.exact(), image.ndim))
+            psnr = -10 * math.log10(left_out * (1 + _SHARE) + _FLOOR)
+        assert psnr is not None
+        draft = of_quality(source, image, psnr, tolerant=rank is not None)
+        tick(_SEARCH)
+        data = written(*draft, lambda share: tick(_SEARCH + (1 - _SEARCH) * share))
+    tick(1.0)
+    return data
+
+
+def at_steps(image: Array, arrangement: Arrangement) -> Callable[[float], bytes]:
+    """Return a function that writes a picture as a .lrk file at a quantizer's step, by its number: 0 to 4096.
+
+    256 more halve the step. For many files of one picture: it is decomposed once.
+    """
+    source = prepared(image, arrangement, None, idle)
+    return lambda step: written(*source.draft(int(step)))
+
+
+def decode(
+    data: bytes, *, rank: int | None = None, progress: Progress | None = None, limits: Limits = DEFAULT
+) -> Array:
+    """Read a .lrk file.
+
+    Parameters
+    ----------
+    data : bytes
+    rank : int, optional
+        Keep only so many components of each plane: 1 or more; all that the file holds by default. A file made for that
+        rank is better, since its levels are chosen for it.
+    progress : callable, optional
+        Called now and then with the finished share, rising to 1.
+    limits : Limits
+        What the file may ask for at most.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w) or (h, w, 3)
+        Values in [0, 1].
+
+    Raises
+    ------
+    FormatError
+        If it is no .lrk file, of another version, damaged, or over the limits.
+    RankError
+        If `rank` is less than 1.
+    """
+    tick = progress or idle
+    if rank is not None and rank < 1:
+        raise RankError(f"Rank {rank} is out of reach here. Choose a rank of 1 or more.")
+    header, payload = unpack(bytes(data), limits)
+    coder = CODERS[header.arrangement]
+    # the CRC has held, so this is a file that someone made wrong on purpose: whatever it does, it is damaged
+    try:
+        levels = coder.code(Decoder(payload), header, None, tick)
+        picture = picture_of(header, levels, rank)
+        sound = bool(np.isfinite(picture).all())
+    except (ValueError, ArithmeticError, AssertionError, IndexError):
+        sound = False
+    if not sound:
+        raise damaged()
+    tick(1.0)
+    return picture
+
+
+def inspect(data: bytes, limits: Limits = DEFAULT) -> Header:
+    """Read what a .lrk file says of itself, without decoding it.
+
+    Raises
+    ------
+    FormatError
+        If it is no .lrk file, of another version, damaged, or over the limits.
+    """
+    return unpack(bytes(data), limits)[0]

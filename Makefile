@@ -6,7 +6,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run fuzz-tensors test test-peers check bench-lora bench bench-speed bench-memory bench-distortion bench-color bench-latency bench-drop bench-blocked fuzz \
+.PHONY: help run fuzz-decoder fuzz-tensors test test-peers check bench-lora bench bench-speed bench-memory bench-distortion bench-color bench-quality bench-latency bench-drop bench-blocked fuzz \
 	picture pins clean
 .DEFAULT_GOAL = help
 
@@ -33,7 +33,7 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 test-peers: $(VENV)-peers/.done  ## compare the adapters with PEFT, PyTorch and bitsandbytes themselves: gigabytes to install
 	$(VENV)-peers/bin/python -m pytest -W default peers
 
-bench: bench-speed bench-memory bench-blocked bench-distortion bench-color bench-lora bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
+bench: bench-speed bench-memory bench-blocked bench-distortion bench-color bench-quality bench-lora bench-latency bench-drop  ## every benchmark; each prints ratios against named peers
 
 bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
 	$(BIN)/python benchmarks/speed.py $(BENCH)
@@ -53,6 +53,9 @@ bench-color: $(VENV)/.test  ## what allotted ranks gain at equal stored numbers,
 bench-lora: $(VENV)/.test  ## cut an adapter against the dense ways; the memory of inspecting 640 MB
 	$(BIN)/python benchmarks/lora.py
 
+bench-quality: $(VENV)/.test  ## compare .lrk files with JPEG, WebP and AVIF: bytes, PSNR, SSIM, BD-rate (IMAGES=DIR for a folder)
+	$(BIN)/python benchmarks/quality.py $(if $(IMAGES),--images "$(IMAGES)") $(BENCH)
+
 bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser against the native slider
 	$(BIN)/python benchmarks/latency.py
 
@@ -67,6 +70,12 @@ fuzz: $(VENV)/.fuzz  ## fuzz the intake of pictures for SECONDS (600); what it f
 	@mkdir -p $(FUZZ)/corpus $(FUZZ)/findings
 	nice -n 19 $(BIN)/python fuzz/intake.py $(FUZZ)/corpus $(FUZZ)/seeds -max_total_time=$(SECONDS) -max_len=20000 \
 		-timeout=25 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)/findings/ -print_final_stats=1
+
+fuzz-decoder: $(VENV)/.fuzz  ## the same for .lrk files; what it finds is in build/fuzz-decoder/findings
+	$(BIN)/python fuzz/seeds.py $(FUZZ)-decoder/seeds decoder
+	@mkdir -p $(FUZZ)-decoder/corpus $(FUZZ)-decoder/findings
+	nice -n 19 $(BIN)/python fuzz/decoder.py $(FUZZ)-decoder/corpus $(FUZZ)-decoder/seeds -max_total_time=$(SECONDS) \
+		-max_len=20000 -timeout=25 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)-decoder/findings/ -print_final_stats=1
 
 fuzz-tensors: $(VENV)/.fuzz  ## the same for matrices and adapters; what it finds is in build/fuzz-tensors/findings
 	$(BIN)/python fuzz/seeds.py $(FUZZ)-tensors/seeds tensors

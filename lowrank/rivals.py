@@ -1,0 +1,203 @@
+"""JPEG, WebP, AVIF and PNG through Pillow, and the two .lrk arrangements: at the same bytes, or at the same PSNR.
+
+Every figure is of bytes that were encoded and decoded again, as a file on disk is.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from PIL import Image
+
+from lowrank import metrics
+from lowrank.codec import ARRANGEMENTS, at_steps, decode, encode
+from lowrank.color import Array, displayed, to_levels
+from lowrank.errors import LowrankError
+from lowrank.image import read_image
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A file format with a knob.
+
+    Parameters
+    ----------
+    name : str
+        For the reader.
+    prepare : callable
+        Picture -> a function that makes a file of it at a quality.
+    decode : callable
+        Bytes -> picture as shown, in 8 bits.
+    qualities : sequence of float
+        From the smallest file to the largest; of one value where there is no knob.
+    """
+
+    name: str
+    prepare: Callable[[Array], Callable[[float], bytes]]
+    decode: Callable[[bytes], Array]
+    qualities: Sequence[float]
+
+
+class Rate(NamedTuple):
+    """What a codec makes of a picture at one quality."""
+
+    #: The knob.
+    quality: float
+    #: Of the file.
+    bytes: int
+    #: Bytes in bits, over the pixels of the picture.
+    bits_per_pixel: float
+    #: Of the decoded file, in dB.
+    psnr: float
+    #: Of the decoded file.
+    ssim: float
+
+
+def _pillow(kind: str, **settings: object) -> Callable[[Array], Callable[[float], bytes]]:
+    def prepare(image: Array) -> Callable[[float], bytes]:
+        levels = Image.fromarray(to_levels(image))
+
+        def save(quality: float) -> bytes:
+            stream = io.BytesIO()
+            knob = {} if kind == "PNG" else {"quality": int(quality)}
+            levels.save(stream, kind, **knob, **settings)
+            return stream.getvalue()
+
+        return save
+
+    return prepare
+
+
+def _shown(data: bytes) -> Array:
+    return displayed(decode(data))
+
+
+_PERCENT = range(1, 101)
+
+#: Of .lrk, the quality is the number of the quantizer's step: 256 more halve it.
+_STEPS = range(1200, 2801, 20)
+
+#: Every codec by name.
+CODECS: dict[str, Codec] = {
+    "whole": Codec("whole (.lrk)", partial(at_steps, arrangement="whole"), _shown, _STEPS),
+    "patches": Codec("patches (.lrk)", partial(at_steps, arrangement="patches"), _shown, _STEPS),
+    "jpeg": Codec("JPEG", _pillow("JPEG", optimize=True), read_image, _PERCENT),
+    "jpeg-progressive": Codec(
+        "progressive JPEG", _pillow("JPEG", optimize=True, progressive=True), read_image, _PERCENT
+    ),
+    "webp": Codec("WebP", _pillow("WEBP", method=4), read_image, _PERCENT),
+    "avif": Codec("AVIF", _pillow("AVIF", speed=6), read_image, _PERCENT),
+    "png": Codec("PNG", _pillow("PNG", optimize=True), read_image, (0.0,)),
+}
+
+
+def decoded(data: bytes, codec: str, *, gray: bool = False) -> Array:
+    """Decode a codec's file; formats that know colour alone give a grey picture three equal channels."""
+    picture = CODECS[codec].decode(data)
+    return picture[..., 1] if gray and picture.ndim == 3 else picture
+
+
+def rate(image: Array, codec: str, data: bytes, quality: float = math.nan) -> Rate:
+    """Return what a codec's file of a picture is worth: bytes, bits per pixel, PSNR and SSIM of what it is decoded to.
+
+    Parameters
+    ----------
+    image : ndarray, shape (h, w) or (h, w, 3)
+        Values in [0, 1].
+    codec : str
+        A key of `CODECS`.
+    data : bytes
+        The file.
+    quality : float, optional
+        That it was made with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.outer(np.linspace(0, 1, 32), np.linspace(1, 0, 32))
+    >>> rate(picture, "png", same_psnr(picture, "png", 40)).psnr > 50
+    True
+    """
+    shown = decoded(data, codec, gray=image.ndim == 2)
+    bits = 8 * len(data) / (image.shape[0] * image.shape[1])
+    return Rate(quality, len(data), bits, metrics.psnr(image, shown), metrics.ssim(image, shown))
+
+
+def rate_curve(image: Array, codec: str, qualities: Sequence[float] | None = None) -> list[Rate]:
+    """Return a codec's rate-distortion curve: a `Rate` for each quality.
+
+    Parameters
+    ----------
+    image, codec
+        As for `rate`.
+    qualities : sequence of float, optional
+        Of the codec's; twelve from low to high by default.
+    """
+    every = CODECS[codec].qualities
+    make = CODECS[codec].prepare(image)
+    chosen = [every[i] for i in _spread(len(every))] if qualities is None else qualities
+    return [rate(image, codec, make(quality), quality) for quality in chosen]
+
+
+def _spread(count: int) -> list[int]:
+    return sorted({round(i * (count - 1) / 11) for i in range(12)})
+
+
+def same_bytes(image: Array, codec: str, max_bytes: int) -> bytes:
+    """Return the best file of a codec that is no larger than `max_bytes`.
+
+    Raises
+    ------
+    LowrankError
+        If even the smallest is larger.
+    """
+    for arrangement in ARRANGEMENTS:
+        if codec == arrangement:
+            return encode(image, max_bytes=max_bytes, arrangement=arrangement)
+    best = _last(CODECS[codec], image, lambda data: len(data) <= max_bytes)
+    if best is None:
+        raise LowrankError(f"{CODECS[codec].name} makes no file of {max_bytes:,} bytes or less of this picture.")
+    return best
+
+
+def same_psnr(image: Array, codec: str, psnr: float) -> bytes:
+    """Return the smallest file of a codec that reaches a PSNR, in dB.
+
+    Raises
+    ------
+    LowrankError
+        If even the largest does not.
+    """
+    for arrangement in ARRANGEMENTS:
+        if codec == arrangement:
+            return encode(image, psnr=psnr, arrangement=arrangement)
+
+    def reaches(data: bytes) -> bool:
+        return metrics.psnr(image, decoded(data, codec, gray=image.ndim == 2)) >= psnr
+
+    files = _bisected(CODECS[codec], image, reaches)
+    if files[1] is None:
+        raise LowrankError(f"{CODECS[codec].name} does not reach {psnr:g} dB on this picture.")
+    return files[1]
+
+
+def _last(codec: Codec, image: Array, fits: Callable[[bytes], bool]) -> bytes | None:
+    return _bisected(codec, image, lambda data: not fits(data))[0]
+
+
+def _bisected(codec: Codec, image: Array, passed: Callable[[bytes], bool]) -> tuple[bytes | None, bytes | None]:
+    """The files of neighbouring qualities between which a test that rises with quality turns from no to yes."""
+    make, low, high = codec.prepare(image), -1, len(codec.qualities)
+    files: list[bytes | None] = [None, None]
+    while high - low > 1:
+        middle = (low + high) // 2
+        data = make(codec.qualities[middle])
+        yes = passed(data)
+        files[yes] = data
+        low, high = (low, middle) if yes else (middle, high)
+    return files[0], files[1]

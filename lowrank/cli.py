@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lowrank import __version__, metrics
+from lowrank import __version__, cli_files, metrics
 from lowrank.allot import picture_svd
 from lowrank.color import COLORS, displayed, from_planes, to_planes
 from lowrank.console import (
@@ -40,6 +40,7 @@ from lowrank.curves import Curve, error_curve, matrix_curve, measured_ranks
 from lowrank.decompose import truncated_svd
 from lowrank.errors import LowrankError, RankError
 from lowrank.image import read_picture, to_png
+from lowrank.intake.sniff import EXTENSIONS
 from lowrank.lora import cli as lora
 from lowrank.ranks import RULES, Rule, choose_rank
 from lowrank.svd import SVD
@@ -102,7 +103,7 @@ def _run(argv: Sequence[str] | None) -> int:
         raise LowrankError("--memory is for matrices in .npy files: pictures are always read whole. Leave it out.")
     try:
         args.several = len(args.images) > 1 or Path(args.images[0]).is_dir()
-        args.pictures = [picture for image in args.images for picture in pictures_in(Path(image))]
+        args.pictures = [picture for image in args.images for picture in pictures_in(Path(image), args.endings)]
         args.targets = targets_of(args)
     except OSError as error:
         raise LowrankError(f"{error.filename!r}: {error.strerror}.") from None
@@ -214,7 +215,7 @@ def _parser() -> Parser:
             where = f"the {kind} file to write; a folder for several pictures"
             sub.add_argument("-o", dest="out", metavar="OUT", required=must, help=where)
             sub.add_argument("--force", action="store_true", help="overwrite what is there")
-        sub.set_defaults(command=run, out=None, ending=ending)
+        sub.set_defaults(command=run, out=None, ending=ending, endings=EXTENSIONS, beside=False)
         return sub
 
     def command_for_matrices(run: Callable[[argparse.Namespace], int], example: str, ending: str = "") -> Parser:
@@ -239,6 +240,7 @@ def _parser() -> Parser:
     example = "lowrank reconstruct photo.png --rank 50 -o photo-rank50.png"
     reconstruct = command(_reconstruct, example, "-rank{rank}.png", must=True)
     reconstruct.add_argument("--rank", metavar="K", type=int, required=True, help="how many components to keep")
+    cli_files.register(commands)
     lora.add_commands(commands)
     return parser
 

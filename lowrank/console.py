@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lowrank.errors import LowrankError
-from lowrank.intake.sniff import EXTENSIONS
 from lowrank.parallel import Progress
 
 
@@ -48,23 +47,25 @@ def size_argument(text: str) -> int:
     return size
 
 
-def pictures_in(path: Path) -> list[Path]:
+def pictures_in(path: Path, endings: Sequence[str]) -> list[Path]:
     """The picture itself, or the pictures of a folder."""
     if not path.is_dir():
         return [path]
-    pictures = sorted(p for p in path.iterdir() if p.suffix[1:].lower() in EXTENSIONS and p.is_file())
+    pictures = sorted(p for p in path.iterdir() if p.suffix[1:].lower() in endings and p.is_file())
     if not pictures:
-        raise LowrankError(f"The folder {str(path)!r} holds no picture: nothing ends in {', '.join(EXTENSIONS)}.")
+        raise LowrankError(f"The folder {str(path)!r} holds no picture: nothing ends in {', '.join(endings)}.")
     return pictures
 
 
 def targets_of(args: argparse.Namespace) -> Sequence[Path | None]:
-    """The file that each picture's result goes to; none without -o."""
-    if args.out is None:
+    """The file that each picture's result goes to; without -o none, or one beside it."""
+    if args.out is None and not args.beside:
         return [None] * len(args.pictures)
+    if args.out is None:
+        return [picture.with_suffix(args.ending) for picture in args.pictures]
     out, ending = Path(args.out), args.ending.format(**vars(args))
     if not args.several and not args.out.endswith(("/", os.sep)) and not out.is_dir():
-        kind = Path(ending).suffix
+        kind = Path(f"x{ending}").suffix
         if out.suffix.lower() != kind:
             raise LowrankError(f"{args.out!r} is no name for the result. End it in {kind}, or in / for a folder.")
         return [out]

@@ -1,7 +1,7 @@
 """Write the seeds: the small ones of the odd, bad and whole files that the tests make.
 
-``python fuzz/seeds.py FOLDER`` for pictures, and with ``tensors`` after it for matrices and adapters; `make fuzz` and
-`make fuzz-tensors` do it.
+``python fuzz/seeds.py FOLDER`` for pictures, and with ``tensors`` after it for matrices and adapters, ``decoder`` for
+.lrk files; `make fuzz`, `make fuzz-tensors` and `make fuzz-decoder` do it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def main() -> None:
     """Write every seed under its digest."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for data in of_tensors() if "tensors" in sys.argv[2:] else of_pictures():
+    makers = {"": of_pictures, "tensors": of_tensors, "decoder": of_files}
+    for data in makers["".join(sys.argv[2:])]():
         if len(data) <= MOST_BYTES:
             (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     print(f"{len(list(folder.iterdir()))} seeds in {folder}")
@@ -47,6 +48,11 @@ def of_tensors() -> list[bytes]:
     bad = [(model, config) for model, config, _ in adapters.BAD_ADAPTERS.values()]
     files = [model + (MARK + config if config else b"") for model, config in whole + bad]
     return [*files, *adapters.BAD_FILES.values(), *BAD_UPLOADS.values(), b"a;b\n1;2\n3;4\n"]
+
+
+def of_files() -> list[bytes]:
+    """The golden .lrk files."""
+    return [file.read_bytes() for file in (Path(__file__).parents[1] / "tests" / "golden").glob("*.lrk")]
 
 
 if __name__ == "__main__":

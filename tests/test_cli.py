@@ -673,7 +673,7 @@ def test_help_ends_with_an_example_that_runs(run, args, tmp_path, monkeypatch):
 
 def test_help_names_every_command(run):
     _, out, _ = run("--help")
-    assert re.findall(r"^    (\w+)", out, re.MULTILINE) == [*COMMANDS, "lora"]
+    assert re.findall(r"^    (\w+)", out, re.MULTILINE) == [*COMMANDS, "compress", "open", "compare", "lora"]
 
 
 def test_version(run):

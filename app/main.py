@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import streamlit as st
-import threadpoolctl
 
 _HERE = Path(__file__).parent
 if str(_HERE.parent) not in sys.path:  # `streamlit run` puts only this file's own folder on the path
@@ -18,12 +17,13 @@ if str(_HERE.parent) not in sys.path:  # `streamlit run` puts only this file's o
 from app.ui import pictures, text  # noqa: E402
 from app.ui.words import learn  # noqa: E402
 from lowrank.errors import LowrankError  # noqa: E402
+from lowrank.threads import use_threads, wanted_threads  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)
-def _one_blas_thread() -> object:
+def _blas() -> None:
     """Keep BLAS to one thread: several users at once would otherwise make its spinning threads starve each other."""
-    return threadpoolctl.threadpool_limits(1)
+    use_threads(wanted_threads(default=1))
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     icon = _HERE / "ui" / "mark.svg"
     st.set_page_config(page_title=f"{text.PRODUCT}: {text.TAGLINE}", page_icon=icon, layout="wide")
     st.logo(_HERE / "ui" / "logo.svg", size="large")
-    _one_blas_thread()
+    _blas()
     page = st.navigation(
         [
             st.Page(_HERE / "views" / "explore.py", title=text.EXPLORE, icon=":material/image:", default=True),

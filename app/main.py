@@ -14,16 +14,10 @@ _HERE = Path(__file__).parent
 if str(_HERE.parent) not in sys.path:  # `streamlit run` puts only this file's own folder on the path
     sys.path.insert(0, str(_HERE.parent))
 
-from app.ui import pictures, text  # noqa: E402
+from app.ui import limits, notice, pictures, session, text  # noqa: E402
 from app.ui.words import learn  # noqa: E402
 from lowrank.errors import LowrankError  # noqa: E402
-from lowrank.threads import use_threads, wanted_threads  # noqa: E402
-
-
-@st.cache_resource(show_spinner=False)
-def _blas() -> None:
-    """Keep BLAS to one thread: several users at once would otherwise make its spinning threads starve each other."""
-    use_threads(wanted_threads(default=1))
+from lowrank.threads import use_threads  # noqa: E402
 
 
 def main() -> None:
@@ -31,7 +25,8 @@ def main() -> None:
     icon = _HERE / "ui" / "mark.svg"
     st.set_page_config(page_title=f"{text.PRODUCT}: {text.TAGLINE}", page_icon=icon, layout="wide")
     st.logo(_HERE / "ui" / "logo.svg", size="large")
-    _blas()
+    use_threads(limits.THREADS)
+    session.known.add(session.current())
     page = st.navigation(
         [
             st.Page(_HERE / "views" / "explore.py", title=text.EXPLORE, icon=":material/image:", default=True),
@@ -41,11 +36,14 @@ def main() -> None:
         position="top",
     )
     messages = st.container()
+    notice.stand_in(st.empty())
     problems = pictures.problems()
     try:
         page.run()
     except LowrankError as error:
         problems.append(("", error))
+    if st.session_state.pop("too_many", False):
+        messages.warning(text.TOO_MANY.format(count=limits.KEPT))
     for name, error in problems:
         messages.error(f"{text.literal(name)}: {error}" if name else str(error))
     problems.clear()

@@ -274,6 +274,11 @@ def messages(at: AppTest) -> list[str]:
     return [error.value for error in at.error]
 
 
+def warnings(at: AppTest) -> list[str]:
+    """Return the warnings on the page."""
+    return [warning.value for warning in at.warning]
+
+
 def calm(at: AppTest) -> AppTest:
     """Check that nothing escaped to the reader: no exception, no path, no name out of the code."""
     assert not at.exception, [error.message for error in at.exception]

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+from load.pairs import pairs, told_apart
 from PIL import Image
 
 from app.ui import cached, pictures, scene, store
@@ -65,6 +66,15 @@ def test_pixels_are_keyed_by_content():
     first, second = large_pair()
     a, b = cached.pixels("large a", first), cached.pixels("large b", second)
     assert (a != b).any(axis=2).sum() == 1
+
+
+def test_pictures_that_differ_in_one_pixel_are_told_apart():
+    # `make soak ARGS=pairs` has 2,000 of them
+    found = list(pairs(12))
+    assert len({data for pair in found for data in pair}) == 24
+    assert all(told_apart(*pair) for pair in found)
+    first, _ = found[0]
+    assert not told_apart(first, first)
 
 
 def test_what_is_measured_is_keyed_by_content_colour_and_rank():

@@ -8,6 +8,7 @@ import uuid
 from urllib.parse import urlsplit
 
 import pytest
+from bombs import BOMBS
 from serving import running_app
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_media_file_storage import _calculate_file_id
@@ -18,6 +19,7 @@ from websockets.sync.client import connect
 from app.ui import limits, text
 from load.client import RefusedError, Tab
 from load.photographs import photograph
+from lowrank.intake.words import Refusal
 
 OWN = noisy(60, 50, seed=1)
 
@@ -231,6 +233,25 @@ def test_another_session_s_slider_works_while_large_pictures_are_decomposed(tab)
     for page in heavy:
         page.rest()
         assert page.messages == []
+
+
+def test_bombs_in_one_session_cost_it_a_message_each_and_no_other_session_its_slider(server, tab):
+    light, hostile = tab().drop(("mine.png", OWN)), tab()
+    bombs = [(f"{i}.png", make(), entry) for i, (make, entry) in enumerate(BOMBS.values())]
+    most = server.memory("VmHWM")
+    for first in range(0, len(bombs), 8):
+        some = bombs[first : first + 8]
+        hostile.upload(*((name, data) for name, data, _ in some))
+        hostile.ask()
+        for rank in (20, 30, 40):
+            light.release(rank)
+            assert light.viewer["rank"] == rank
+            assert light.messages == []
+        hostile.rest()
+        said = [message.split(": ", 1) for message in hostile.messages]
+        assert [name for name, _ in said] == [text.literal(name) for name, _, _ in some]
+        assert [Refusal.of(message) for _, message in said] == [entry for _, _, entry in some]
+    assert server.memory("VmHWM") - most < 200  # the sandbox's own processes included
 
 
 def test_a_session_that_waits_is_told_its_place_until_it_is_its_turn(tab):

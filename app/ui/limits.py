@@ -35,10 +35,6 @@ KEPT_BYTES = 120 * _MB
 REMEMBERED = _setting("LOWRANK_CACHE_MB", 200) * _MB
 SHOWN = FACTORS = REMEMBERED // 2
 
-#: Bytes of decoded pictures and previews, which are remembered for `BRIEF_SECONDS` only.
-BRIEF = 80 * _MB
-BRIEF_SECONDS = 10
-
 CORES = os.cpu_count() or 1
 
 #: Threads of one matrix product: more would wait for each other as soon as two sessions compute.
@@ -46,6 +42,10 @@ THREADS = wanted_threads(default=1)
 
 #: Jobs on large pictures that are done at once. Each uses several cores (see work.threads) and takes some 400 MB.
 JOBS = max(1, min(4, CORES // 2))
+
+#: Bytes of decoded pictures and previews, remembered for `BRIEF_SECONDS` only: room for each job.
+BRIEF = JOBS * 60 * _MB
+BRIEF_SECONDS = 10
 
 #: Jobs that may wait for their turn: in all, and of one session.
 WAITING = 40

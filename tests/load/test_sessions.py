@@ -266,15 +266,22 @@ def test_a_session_that_waits_is_told_its_place_until_it_is_its_turn(tab):
     assert all(page.messages == [] for page in pages)
 
 
-def test_a_closed_tab_is_forgotten_and_one_that_comes_back_soon_is_not(tmp_path):
+def test_a_tab_that_comes_back_finds_its_picture(server):
+    with Tab(server.url) as first:
+        first.open().drop(("mine.png", OWN))
+        session = first.session
+    with Tab(server.url, first.query, session=session) as again:
+        again.open()
+        assert again.session == session
+        assert again.viewer["panes"][0]["title"] == "mine.png"
+        assert again.messages == []
+
+
+def test_a_closed_tab_is_forgotten(tmp_path):
     with running_app(tmp_path, LOWRANK_FAREWELL_SECONDS="2") as server:
         with Tab(server.url) as first:
             first.open().drop(("mine.png", OWN))
             session = first.session
-        with Tab(server.url, first.query, session=session) as again:
-            again.open()
-            assert again.session == session
-            assert again.viewer["panes"][0]["title"] == "mine.png"
         end = time.monotonic() + 60
         while time.monotonic() < end:
             time.sleep(5)  # longer than it takes to be forgotten, and nobody else comes
@@ -285,6 +292,24 @@ def test_a_closed_tab_is_forgotten_and_one_that_comes_back_soon_is_not(tmp_path)
         assert late.session != session
         assert late.messages == [text.LOST]
         assert late.query == "picture=own&rank=50&color=gray"
+
+
+def test_after_a_restart_a_page_says_what_it_lost_and_keeps_rank_and_colour(tmp_path):
+    with running_app(tmp_path) as server, Tab(server.url, "rank=17&color=rgb") as tab:
+        tab.open().drop(("mine.png", OWN))
+        assert tab.viewer["panes"][0]["title"] == "mine.png"
+    with (
+        running_app(tmp_path, port=urlsplit(server.url).port) as server,
+        Tab(server.url, tab.query, session=tab.session) as again,
+    ):
+        again.open()
+        assert again.messages == [text.LOST]
+        assert again.query == "picture=own&rank=17&color=rgb"
+        assert again.viewer["rank"] == 17
+        again.drop(("mine.png", OWN))
+        assert again.messages == []
+        assert again.viewer["panes"][0]["title"] == "mine.png"
+        assert again.viewer["rank"] == 17
 
 
 def test_a_session_keeps_its_picture_over_a_sample_s_clear_name(tab):

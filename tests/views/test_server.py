@@ -5,6 +5,7 @@ tests/load has the same in a running server.
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -45,6 +46,12 @@ def streamlit_has(monkeypatch):
     return says
 
 
+def run(main):
+    """Run a coroutine in a thread of its own: a browser's test may have left a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, main).result()
+
+
 def request(app, method="PUT", path=f"/_stcore/upload_file/{OWN}/file", chunks=(b"x",), kind="http"):
     """Send a request in pieces through a middleware; return the status, the headers and how many pieces were read."""
     sent, pieces = [], list(chunks)
@@ -56,7 +63,7 @@ def request(app, method="PUT", path=f"/_stcore/upload_file/{OWN}/file", chunks=(
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app({"type": kind, "method": method, "path": path, "headers": []}, receive, send))
+    run(app({"type": kind, "method": method, "path": path, "headers": []}, receive, send))
     start = sent[0]
     headers = {name.decode().lower(): value.decode() for name, value in start.get("headers", [])}
     return start.get("status", start.get("code")), headers, len(chunks) - len(pieces)
@@ -130,7 +137,7 @@ def test_files_that_arrive_at_the_same_time_are_counted_together(streamlit_has, 
         here.set()
         await asyncio.gather(*waiting)
 
-    asyncio.run(all_at_once())
+    run(all_at_once())
     assert sorted(statuses) == [204, 204, 204, 413, 413]
 
 
@@ -175,7 +182,7 @@ def test_so_many_sessions_at_a_time(monkeypatch):
         await doors(scope, receive, send)
         assert len(served) == 3
 
-    asyncio.run(open_four())
+    run(open_four())
 
 
 # -- headers ----------------------------------------------------------------------------------------------------------

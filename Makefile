@@ -6,8 +6,8 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run fuzz-decoder fuzz-tensors test test-peers check bench-lora bench bench-speed bench-memory bench-distortion bench-color bench-quality bench-latency bench-drop bench-blocked fuzz \
-	picture pins clean
+.PHONY: help run test test-peers check bench bench-speed bench-memory bench-blocked bench-distortion bench-color bench-quality \
+	bench-lora bench-latency bench-drop fuzz fuzz-decoder fuzz-tensors soak load picture pins clean
 .DEFAULT_GOAL = help
 
 help:  ## list these commands
@@ -28,7 +28,7 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views
+	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views --ignore=tests/load
 
 test-peers: $(VENV)-peers/.done  ## compare the adapters with PEFT, PyTorch and bitsandbytes themselves: gigabytes to install
 	$(VENV)-peers/bin/python -m pytest -W default peers
@@ -82,6 +82,12 @@ fuzz-tensors: $(VENV)/.fuzz  ## the same for matrices and adapters; what it find
 	@mkdir -p $(FUZZ)-tensors/corpus $(FUZZ)-tensors/findings
 	nice -n 19 $(BIN)/python fuzz/tensors.py $(FUZZ)-tensors/corpus $(FUZZ)-tensors/seeds -max_total_time=$(SECONDS) \
 		-max_len=20000 -timeout=25 -rss_limit_mb=2048 -artifact_prefix=$(FUZZ)-tensors/findings/ -print_final_stats=1
+
+soak: $(VENV)/.test  ## what memory does over 2,000 releases, with ten photographs of 12 MP, and after (ARGS: see tests/load)
+	PYTHONPATH=.:tests $(BIN)/python -m load.soak $(ARGS)
+
+load: $(VENV)/.test  ## how long twenty users wait for their sliders, on an otherwise idle machine
+	PYTHONPATH=.:tests $(BIN)/python -m load.many $(ARGS)
 
 picture: $(VENV)/.test chromium  ## make the picture of the app in the README anew
 	$(BIN)/python docs/screenshot.py

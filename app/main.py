@@ -1,6 +1,7 @@
 """The app: pages, settings, and the one place that turns a LowrankError into words.
 
-Run it with ``streamlit run app/main.py``.
+Run it with ``streamlit run app/main.py``. This file has two sides. For the server it is what to serve, and within what
+limits (see server.py); for a session it is the script that draws the page.
 """
 
 from __future__ import annotations
@@ -9,29 +10,28 @@ import sys
 from pathlib import Path
 
 import streamlit as st
-import threadpoolctl
+from streamlit import runtime
 
 _HERE = Path(__file__).parent
 if str(_HERE.parent) not in sys.path:  # `streamlit run` puts only this file's own folder on the path
     sys.path.insert(0, str(_HERE.parent))
 
-from app.ui import pictures, text  # noqa: E402
-from app.ui.words import learn  # noqa: E402
 from lowrank.errors import LowrankError  # noqa: E402
 
-
-@st.cache_resource(show_spinner=False)
-def _one_blas_thread() -> object:
-    """Keep BLAS to one thread: several users at once would otherwise make its spinning threads starve each other."""
-    return threadpoolctl.threadpool_limits(1)
+try:
+    from app import server
+    from app.ui import limits, notice, pictures, session, text
+    from app.ui.words import learn
+except LowrankError as error:  # a setting of the environment makes no sense
+    raise SystemExit(f"lowrank: {error}") from None
 
 
 def main() -> None:
-    """Set the app up and run the page that the address names."""
+    """Set the page up and run the one that the address names."""
     icon = _HERE / "ui" / "mark.svg"
     st.set_page_config(page_title=f"{text.PRODUCT}: {text.TAGLINE}", page_icon=icon, layout="wide")
     st.logo(_HERE / "ui" / "logo.svg", size="large")
-    _one_blas_thread()
+    session.known.add(session.current())
     page = st.navigation(
         [
             st.Page(_HERE / "views" / "explore.py", title=text.EXPLORE, icon=":material/image:", default=True),
@@ -41,14 +41,26 @@ def main() -> None:
         position="top",
     )
     messages = st.container()
+    notice.stand_in(st.empty())
     problems = pictures.problems()
     try:
         page.run()
     except LowrankError as error:
         problems.append(("", error))
+    if st.session_state.pop("too_many", False):
+        messages.warning(text.TOO_MANY.format(count=limits.KEPT))
     for name, error in problems:
         messages.error(f"{text.literal(name)}: {error}" if name else str(error))
     problems.clear()
 
 
-main()
+def unexpected(error: Exception) -> bool:
+    """Say that an error is ours; Streamlit has logged it and says nothing itself."""
+    st.error(text.UNEXPECTED)
+    return True
+
+
+if runtime.exists():
+    main()
+else:
+    app = st.App(__file__, middleware=server.MIDDLEWARE, lifespan=server.lifespan, on_script_error=unexpected)

@@ -101,17 +101,15 @@ def stages(jpeg: bytes, data: str) -> dict[str, float]:
         "decode": lambda: cached.pixels(data, jpeg),
         "thumbnail": lambda: cached.thumbnail(data, jpeg),
     }
-    if not cached.is_decomposed(data, "rgb", cached.pixels("shape", jpeg).shape[:2]):
+    if cached.is_large(data, jpeg):
         steps |= {
             "preview: reduce": lambda: cached.preview_pixels(data, jpeg),
             "preview: decompose": lambda: cached.preview_factors(*key, jpeg),
-            "preview: factors for the browser": lambda: scene._payload(*key, "stage", True, jpeg),
-            "preview: original for the browser": lambda: scene._lossless(*key, "stage", True, jpeg),
+            "preview: for the browser": lambda: scene._preview(*key, "stage", jpeg),
         }
     steps |= {
         "decompose": lambda: cached.factors(*key, jpeg),
-        "factors for the browser": lambda: scene._payload(*key, "stage", False, jpeg),
-        "original for the browser": lambda: scene._lossless(*key, "stage", False, jpeg),
+        "for the browser": lambda: scene._full(*key, "stage", jpeg),
         "PSNR at every rank": lambda: cached.psnr_curve(*key, jpeg),
         "SSIM at one rank": lambda: cached.measured_ssim(*key, 50, jpeg),
     }

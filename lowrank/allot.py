@@ -35,6 +35,7 @@ def picture_svd(
     *,
     tol: float = TOLERANCES["default"],
     threads: int = 1,
+    progress: Progress | None = None,
 ) -> SVD:
     """Decompose a picture's planes, with equal ranks, or with allotted ones where they are YCbCr.
 
@@ -46,7 +47,7 @@ def picture_svd(
         The arrangement of planes.
     rank : int, optional
         How many singular values to keep of each plane, 0 to min(h, w); all by default.
-    tol, threads
+    tol, threads, progress
         As `truncated_svd` has them.
 
     Returns
@@ -67,8 +68,20 @@ def picture_svd(
     >>> picture_svd(picture, "ycbcr").ranks[:, [0, 19, 39]].tolist()
     [[1, 20, 40], [0, 0, 0], [0, 0, 1]]
     """
-    planes = to_planes(image, color)
-    svd = truncated_svd(planes, rank, tol=tol, threads=threads)
+    return planes_svd(to_planes(image, color), color, rank, tol=tol, threads=threads, progress=progress)
+
+
+def planes_svd(
+    planes: Array,
+    color: Color = "gray",
+    rank: int | None = None,
+    *,
+    tol: float = TOLERANCES["default"],
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> SVD:
+    """Decompose planes as `picture_svd` does those of a picture; shape (c, m, n)."""
+    svd = truncated_svd(planes, rank, tol=tol, threads=threads, progress=progress)
     return allotted(svd, planes, mixing(color), threads=threads) if color == "ycbcr" else svd
 
 

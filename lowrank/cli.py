@@ -28,12 +28,12 @@ from lowrank.console import (
     complain,
     each,
     pictures_in,
-    rank_argument,
     share_bar,
     shown_name,
     size_argument,
     table_of,
     targets_of,
+    whole_number,
     write,
 )
 from lowrank.curves import Curve, error_curve, matrix_curve, measured_ranks
@@ -45,6 +45,7 @@ from lowrank.lora import cli as lora
 from lowrank.ranks import RULES, Rule, choose_rank
 from lowrank.svd import SVD
 from lowrank.tensors import EXTENSION, read_matrix
+from lowrank.threads import VARIABLE, use_threads, wanted_threads
 
 #: Columns of the printed tables by the field of `Curve`: two lines of title, and the format of a figure.
 _COLUMNS = {
@@ -96,6 +97,7 @@ def _run(argv: Sequence[str] | None) -> int:
         args = _parser().parse_args(argv)
     except SystemExit:  # --help or --version, which have printed
         return 0
+    use_threads(wanted_threads(default=0) if args.threads is None else args.threads)
     if not hasattr(args, "images"):  # lora: no pictures
         done: int = args.command(args)
         return done
@@ -200,6 +202,8 @@ def _reconstruct(args: argparse.Namespace) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="lowrank", description="What rank k keeps of a picture.", example="lowrank curve photo.png")
     parser.add_argument("--version", action="version", version=f"lowrank {__version__}")
+    threads = f"threads for each matrix product (default: what {VARIABLE} says, or one on every core)"
+    parser.add_argument("--threads", metavar="N", type=whole_number, help=threads)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(run: Callable[[argparse.Namespace], int], example: str, ending: str = "", must: bool = False) -> Parser:
@@ -221,7 +225,7 @@ def _parser() -> Parser:
     def command_for_matrices(run: Callable[[argparse.Namespace], int], example: str, ending: str = "") -> Parser:
         sub = command(run, example, ending)
         sub.add_argument(
-            "--rank", metavar="K", type=rank_argument, help=f"decompose to rank K (default: full; .npy: {_RANK})"
+            "--rank", metavar="K", type=whole_number, help=f"decompose to rank K (default: full; .npy: {_RANK})"
         )
         memory = "memory to take for a .npy file, such as 500MB or 2GiB (default: 1GiB)"
         sub.add_argument("--memory", metavar="SIZE", type=size_argument, help=memory)

@@ -27,8 +27,8 @@ class Parser(argparse.ArgumentParser):
         raise LowrankError(f"{message}. See {self.prog} --help.")
 
 
-def rank_argument(text: str) -> int:
-    """Read a rank."""
+def whole_number(text: str) -> int:
+    """Read a number of something: a rank, threads."""
     with contextlib.suppress(ValueError):
         if int(text) >= 1:
             return int(text)

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 from lowrank import metrics, spectrum, storage
 from lowrank.color import Array, Color, displayed, from_planes, to_planes
 from lowrank.errors import RankError
+from lowrank.parallel import Progress
 from lowrank.svd import SVD, singular_values
 
 
@@ -28,6 +29,7 @@ class Question:
     target: float
     image: Array | None
     color: Color
+    progress: Progress | None = None
 
     @property
     def planes(self) -> tuple[int, int, int]:
@@ -97,6 +99,8 @@ def by_ssim(question: Question) -> int:
         raise RankError("SSIM needs the picture itself, or all of its singular values. Give the picture.")
 
     def met(k: int) -> bool:
+        if question.progress is not None:
+            question.progress(1 - (reached - missed) / (svd.rank + 1))
         shown = displayed(picture(k))
         return metrics.ssim(reference, shown) >= question.target
 
@@ -192,7 +196,13 @@ RULES: dict[str, Rule] = {
 
 
 def choose_rank(
-    svd: SVD, rule: str, target: float | None = None, *, image: Array | None = None, color: Color = "gray"
+    svd: SVD,
+    rule: str,
+    target: float | None = None,
+    *,
+    image: Array | None = None,
+    color: Color = "gray",
+    progress: Progress | None = None,
 ) -> int:
     """Choose the rank that a rule asks for.
 
@@ -209,6 +219,9 @@ def choose_rank(
         The picture that `svd` came from. The ``ssim`` and ``gavish_donoho`` rules need it where `svd` is truncated.
     color : {"gray", "rgb", "ycbcr"}
         The arrangement that `svd` decomposes.
+    progress : callable, optional
+        Called with the share of ranks that are ruled out, before each picture that a rule measures; what it raises ends
+        the choice.
 
     Returns
     -------
@@ -242,7 +255,7 @@ def choose_rank(
         if below or above or value != value:
             until = "up" if entry.highest is None else f"to {entry.highest:g}"
             raise RankError(f"The target for {entry.name} must be from {entry.lowest:g} {until}, not {value:g}.")
-    return entry.choose(Question(svd, 0.0 if value is None else float(value), image, color))
+    return entry.choose(Question(svd, 0.0 if value is None else float(value), image, color, progress))
 
 
 def known_noise_rank(s: NDArray[np.floating], m: int, n: int, sigma: float) -> int:

@@ -87,6 +87,19 @@ def test_ssim_is_met_and_missed_by_one_rank_less(picture, target, color):
     assert k == choose_rank(svd, "ssim", target, color=color)  # full factors are the picture
 
 
+def test_a_choice_by_ssim_says_how_far_it_is_and_can_be_ended():
+    svd, shares = truncated_svd(np.random.default_rng(0).random((1, 40, 40))), []
+    assert choose_rank(svd, "ssim", 0.9, progress=shares.append) == choose_rank(svd, "ssim", 0.9)
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < 0.9 < shares[-1] < 1
+
+    def enough(share):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        choose_rank(svd, "ssim", 0.9, progress=enough)
+
+
 def test_where_ssim_dips_a_lower_rank_may_meet_the_target_as_well():
     # The limit of bisection, as the rule's advice says. Of this disc, SSIM is 0.71, 0.67, 0.79 at ranks 2 to 4.
     y, x = np.mgrid[0:1:24j, 0:1:24j]

@@ -34,7 +34,7 @@ def gallery(chosen: Picture) -> None:
 
 def color_of(picture: Picture) -> Color:
     """Return the arrangement of planes that a picture is looked at in: as chosen, but grey where it has no colour."""
-    return state.view().color if cached.pixels(picture.digest, picture.data).ndim == 3 else "gray"
+    return state.view().color if len(cached.shape(picture.digest, picture.data)) == 3 else "gray"
 
 
 def color_choice(disabled: bool = False) -> None:
@@ -110,10 +110,9 @@ def chart_choice(page: str) -> tuple[str, bool, bool]:
 
 def curve(picture: Picture, color: Color, measure: str) -> Curve:
     """Return a picture's curve, with what is measured on pixels where the measure needs it; shows progress."""
-    table = {"psnr": cached.psnr_curve, "ssim": cached.measured_curve}.get(measure)
-    if table is None:
-        return cached.spectrum_curve(picture.digest, color, picture.data)
     bar = st.empty()
-    curve = table(picture.digest, color, picture.data, lambda share: bar.progress(min(share, 1.0), text.MEASURING))
+    curve = cached.curve(
+        picture.digest, color, measure, picture.data, lambda share: bar.progress(min(share, 1.0), text.MEASURING)
+    )
     bar.empty()
     return curve

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.ui import cached, text
+from app.ui import cached, limits, store, text
 from lowrank import sandbox
 from lowrank.errors import LowrankError
 from lowrank.intake.words import READABLE
 
 _FOLDER = Path(__file__).parents[2] / "sample_images"
-
-#: How many dropped pictures a session keeps; the oldest leave first.
-MAX_DROPPED = 8
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Picture:
     data: bytes = field(repr=False)
     digest: str
     is_sample: bool
+    file: str = ""  # Streamlit's id of the upload, which holds the bytes
 
     @property
     def short_label(self) -> str:
@@ -44,15 +43,15 @@ class Picture:
         return self.title if self.is_sample else text.literal(self.title)
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def samples() -> dict[str, Picture]:
     """Return the sample pictures by name, in the order in which they are shown."""
     table = tomllib.loads((_FOLDER / "index.toml").read_text("utf-8"))["sample"]
     found = {}
     for row in table:
         data = (_FOLDER / row["file"]).read_bytes()
-        digest = _digest(data)
-        cached.trusted.add(digest)
+        digest = store.digest(data)
+        store.share(digest)
         found[row["name"]] = Picture(
             row["name"], row["title"], row["teaches"], row["alt"], data, digest, is_sample=True
         )
@@ -70,7 +69,7 @@ def available() -> dict[str, Picture]:
     return {**dict(reversed(dropped().items())), **samples()}
 
 
-def add(name: str, data: bytes) -> Picture:
+def add(name: str, data: bytes, file: str = "") -> Picture:
     """Take a dropped file in, if it is a picture.
 
     Raises
@@ -78,15 +77,25 @@ def add(name: str, data: bytes) -> Picture:
     ImageError
         If it cannot be read; nothing changes then.
     """
-    digest = _digest(data)
-    cached.pixels(digest, data)
-    picture = Picture(digest, name, text.UPLOADED, f"{text.UPLOADED} {name}", data, digest, is_sample=False)
+    digest = store.digest(data)
+    cached.shape(digest, data)
+    picture = Picture(digest, name, text.UPLOADED, f"{text.UPLOADED} {name}", data, digest, is_sample=False, file=file)
     own = dropped()
-    own.pop(picture.id, None)
-    own[picture.id] = picture
-    while len(own) > MAX_DROPPED:
-        own.pop(next(iter(own)))
+    before = own.pop(digest, None)
+    if before and before.file != file:
+        _let_go(before.file)
+    own[digest] = picture
+    while len(own) > limits.KEPT or (len(own) > 1 and sum(len(one.data) for one in own.values()) > limits.KEPT_BYTES):
+        _let_go(own.pop(next(iter(own))).file)
+        st.session_state.too_many = True
     return picture
+
+
+def _let_go(file: str) -> None:
+    """Free an upload: as long as Streamlit holds it, it counts."""
+    context = get_script_run_ctx()
+    if context and file:
+        context.uploaded_file_mgr.remove_file(context.session_id, file)
 
 
 def drop_zone(page: str, take: Callable[[list[Picture]], None]) -> None:
@@ -107,9 +116,9 @@ def drop_zone(page: str, take: Callable[[list[Picture]], None]) -> None:
     arrived, refused = [], []
     for file in files or []:
         try:
-            arrived.append(add(file.name, file.getvalue()))
+            arrived.append(add(file.name, file.getvalue(), file.file_id))
         except LowrankError as error:
-            refused.append((file.name, error))
+            refused.append((file, error))
     if files:
         # whatever the browser says next may cut this run short, at any look at the session's state; the files are still
         # in the zone then, and the next run takes them in. So the zone is emptied last.
@@ -117,7 +126,9 @@ def drop_zone(page: str, take: Callable[[list[Picture]], None]) -> None:
         if arrived:
             take(arrived)
         st.session_state.drop_turn = turn + 1
-        waiting += refused
+        for file, error in refused:
+            waiting.append((file.name, error))
+            _let_go(file.file_id)
         st.rerun()
 
 
@@ -137,7 +148,3 @@ def problems() -> list[tuple[str, LowrankError]]:
     """Return what is to be told to the user at the end of this run: file name (or "") and error."""
     waiting: list[tuple[str, LowrankError]] = st.session_state.setdefault("problems", [])
     return waiting
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()

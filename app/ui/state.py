@@ -1,7 +1,8 @@
 """What is being looked at: one value per session, shared by the pages and written into the address.
 
 A link with ``?picture=page&rank=20&color=rgb`` restores the view. Only samples can be named: a dropped picture stays
-with the session that dropped it. What an address says wrongly is ignored.
+with the session that dropped it, and is just ``own`` in the address, so that a page whose server has forgotten it can
+say so. What an address says wrongly is ignored.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from app.ui import pictures, text
 from app.ui.cached import MAX_RANK
 from app.ui.pictures import Picture
 from lowrank.color import Color
+
+#: Stands for a dropped picture in an address.
+OWN = "own"
 
 _DEFAULT_COMPARED = ("portrait", "page", "tartan", "noise")
 
@@ -110,17 +114,34 @@ def compared() -> list[Picture]:
     return [available[name] for name in view().compared if name in available]
 
 
+def has_lost(*names: str) -> bool:
+    """Whether one of the pictures that the view names was the session's own and is not there any more."""
+    return not pictures.available().keys() >= set(names)
+
+
+def in_address(*names: str) -> str:
+    """Return how pictures are named in the address."""
+    return ",".join(dict.fromkeys(name if name in pictures.samples() else OWN for name in names))
+
+
 def _from_address(current: View, address: dict[str, str]) -> View:
     fields: dict[str, object] = {}
-    if address.get("picture") in pictures.samples():
-        fields["picture"] = address["picture"]
+    named = _named(address.get("picture", ""), (current.picture,))
+    if len(named) == 1:
+        (fields["picture"],) = named
     if address.get("rank", "").isdecimal() and len(address["rank"]) < 5:
         fields |= {"rank": min(max(int(address["rank"]), 1), MAX_RANK), "turn": current.turn + 1}
     if address.get("color") in text.COLORS:
         fields["color"] = address["color"]
-    asked = dict.fromkeys(address.get("pictures", "").split(","))  # each once
-    if named := [name for name in asked if name in pictures.samples()]:
+    if named := _named(address.get("pictures", ""), current.compared):
         fields["compared"] = tuple(named[: text.MAX_COMPARED])
     if address.get("measure") in ("relative_error", "psnr", "ssim", "energy", "singular_values"):
         fields["measure"] = address["measure"]
     return replace(current, **fields)  # type: ignore[arg-type]
+
+
+def _named(said: str, before: tuple[str, ...]) -> list[str]:
+    """Read names of pictures, each once; for `OWN` the session's own of those that were looked at before."""
+    own = [name for name in before if name in pictures.dropped()] or list(pictures.dropped())[-1:] or [OWN]
+    known = ([name] if name in pictures.samples() else own if name == OWN else [] for name in said.split(","))
+    return list(dict.fromkeys(name for names in known for name in names))

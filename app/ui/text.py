@@ -22,7 +22,10 @@ NO_COLOR = "This picture has no colour."
 
 DROP = "Drop a picture here"
 DROP_HELP = "{formats}, up to {megapixels} megapixels. It stays in this browser tab's session."
-TOO_MANY = "Only the last {count} dropped pictures are kept."
+TOO_MANY = "Only the last {count} dropped pictures are kept, or fewer where they are large."
+LOST = "Your picture is no longer here: drop it again. Rank and colour are kept."
+BUSY = "Busy with other pictures: yours is number {place} in line."
+TOO_BUSY = "The server has too much to do at the moment. Try again in a minute."
 UPLOADED = "Your picture."
 UNEXPECTED = "Something went wrong on our side. Reload the page; if it happens again, please report it."
 

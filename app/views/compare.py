@@ -7,19 +7,22 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app.ui import cached, charts, inputs, pictures, scene, state, text
+from app.ui import cached, charts, inputs, pictures, scene, session, state, text
 from app.ui.charts import Series
 from app.ui.pictures import Picture
-from app.ui.viewer import viewer
+from app.ui.viewer import private, viewer
 from lowrank.color import Color
 
 
 def page() -> None:
     """Draw the page."""
+    if state.has_lost(*state.view().compared):
+        st.warning(text.LOST, icon=":material/image_not_supported:")
     chosen = choice()
     view = state.view()
-    named = ",".join(picture.id for picture in chosen if picture.is_sample)
-    state.write_address(pictures=named, rank=view.rank, color=view.color, measure=view.measure)
+    state.write_address(
+        pictures=state.in_address(*view.compared), rank=view.rank, color=view.color, measure=view.measure
+    )
     if not chosen:
         st.info(text.COMPARE_EMPTY)
         return
@@ -33,14 +36,14 @@ def page() -> None:
         alt=charts.alternative(series, measure),
     )
     st.caption(text.COMPARE_HINT)
-    k = min(view.rank, max(one.svd.rank for one in series))
+    k = min(view.rank, max(len(one.curve.k) for one in series))
     strip(chosen, titles)
     table(chosen, titles, k)
     st.download_button(
         text.COMPARE_DOWNLOAD,
-        partial(all_curves, [(text.file_stem(titles[p.id]), p, inputs.color_of(p)) for p in chosen]),
+        session.bound(partial(all_curves, [(text.file_stem(titles[p.id]), p, inputs.color_of(p)) for p in chosen])),
         "curves.csv",
-        "text/csv",
+        private("text/csv", "curves"),
         on_click="ignore",
         key="download_curves",
     )
@@ -76,8 +79,9 @@ def one_series(picture: Picture, title: str, measure: str) -> Series:
     """Decompose one picture and return its curve for the chart."""
     color = inputs.color_of(picture)
     with st.spinner(text.DECOMPOSING, show_time=True):
-        svd = cached.factors(picture.digest, color, picture.data)
-    return Series(title, inputs.curve(picture, color, measure), svd)
+        scene.prepare(picture, color, size="strip")
+        spectrum = cached.spectrum(picture.digest, color, picture.data)
+    return Series(title, inputs.curve(picture, color, measure), spectrum)
 
 
 def strip(chosen: list[Picture], titles: dict[str, str]) -> None:
@@ -101,7 +105,7 @@ def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
     for picture in chosen:
         color, own = inputs.color_of(picture), own_rank(picture, k)
         curve = cached.spectrum_curve(picture.digest, color, picture.data)
-        m, n = cached.pixels(picture.digest, picture.data).shape[:2]
+        m, n = cached.shape(picture.digest, picture.data)[:2]
         rows.append(
             {
                 "picture": titles[picture.id],
@@ -117,7 +121,7 @@ def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
             }
         )
         if state.view().color == "ycbcr":
-            ranks = cached.factors(picture.digest, color, picture.data).ranks
+            ranks = cached.spectrum(picture.digest, color, picture.data).ranks
             rows[-1]["ranks"] = text.split(ranks[:, own - 1].tolist())
     st.markdown(f"**{text.COMPARE_TABLE.format(k=k)}**")
     formats = {"psnr": "%.1f", "ssim": "%.3f", "energy": "%.2f", "relative_error": "%.2f", "ratio": "%.2f"}
@@ -137,7 +141,7 @@ def table(chosen: list[Picture], titles: dict[str, str], k: int) -> None:
 
 def own_rank(picture: Picture, k: int) -> int:
     """Return the common rank, or the highest that this picture has."""
-    return min(k, cached.factors(picture.digest, inputs.color_of(picture), picture.data).rank)
+    return min(k, len(cached.spectrum_curve(picture.digest, inputs.color_of(picture), picture.data).k))
 
 
 def all_curves(chosen: list[tuple[str, Picture, Color]]) -> bytes:

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from app.ui import cached, charts, inputs, scene, state, text
+from app.ui import cached, charts, inputs, scene, session, state, text
 from app.ui.pictures import Picture
-from app.ui.viewer import Mark, viewer
+from app.ui.store import remembered
+from app.ui.viewer import Mark, private, viewer
 from lowrank.color import Color
 
 
 def page() -> None:
     """Draw the page."""
     picture = state.picture()
+    if lost := state.has_lost(state.view().picture):
+        st.warning(text.LOST, icon=":material/image_not_supported:")
     inputs.gallery(picture)
     color = inputs.color_of(picture)
     heading(picture)
-    preview = live_picture(picture, color)
-    with st.spinner(text.DECOMPOSING, show_time=True):
-        svd = cached.factors(picture.digest, color, picture.data)
-    if preview:
+    large = cached.is_large(picture.digest, picture.data)
+    if not large:
+        measure_ssim(picture, color)
+    if live_picture(picture, color):
+        with st.spinner(text.DECOMPOSING, show_time=True):
+            scene.prepare(picture, color)
         st.rerun()  # with the factors in the preview's place
-    k = min(state.view().rank, svd.rank)
-    state.write_address(picture=picture.id if picture.is_sample else "", rank=k, color=color)
+    k = shown_rank(picture, color)
+    state.write_address(picture=state.in_address(state.OWN if lost else picture.id), rank=k, color=color)
     with st.container(border=True):
         inputs.target(picture, color)
     downloads(picture, color, k)
     curve_chart(picture, color)
-    if not state.ssim_known(picture, color, k):  # slow on large pictures, so measured when all else stands
-        state.remember_ssim(picture, color, k, cached.measured_ssim(picture.digest, color, k, picture.data))
+    if large and measure_ssim(picture, color):  # slow, so when all else stands
         st.rerun()
+
+
+def shown_rank(picture: Picture, color: Color) -> int:
+    """Return the rank that is shown: the one chosen, or the highest that this picture has."""
+    return min(state.view().rank, len(cached.spectrum_curve(picture.digest, color, picture.data).k))
+
+
+def measure_ssim(picture: Picture, color: Color) -> bool:
+    """Have the SSIM of the rank shown at hand; return whether it was not."""
+    k = shown_rank(picture, color)
+    if state.ssim_known(picture, color, k):
+        return False
+    state.remember_ssim(picture, color, k, cached.measured_ssim(picture.digest, color, k, picture.data))
+    return True
 
 
 def heading(picture: Picture) -> None:
     """Say what is looked at, and let colour be chosen."""
-    m, n = cached.pixels(picture.digest, picture.data).shape[:2]
+    m, n, *channels = cached.shape(picture.digest, picture.data)
     size = (text.CAP if min(m, n) < cached.MAX_RANK else text.SIZE).format(n=n, m=m, cap=min(m, n))
     if done := cached.notes(picture.digest, picture.data):
         size += " " + text.ON_READING.format(notes=", ".join(done))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{picture.label}**: {picture.teaches} {size}", width="content")
-        inputs.color_choice(disabled=cached.pixels(picture.digest, picture.data).ndim == 2)
+        inputs.color_choice(disabled=not channels)
 
 
 def live_picture(picture: Picture, color: Color) -> bool:
@@ -96,22 +115,31 @@ def downloads(picture: Picture, color: Color, k: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{text.DOWNLOADS}**", width="content")
         for i, (label, name, mime, make) in enumerate(offers):
-            st.download_button(label, make, name, mime, key=f"download_{i}", on_click="ignore")
+            work = session.bound(make)
+            st.download_button(label, work, name, private(mime, name), key=f"download_{i}", on_click="ignore")
 
 
 def curve_chart(picture: Picture, color: Color) -> None:
     """Draw the picture's curves; the chart stays the same while the rank moves."""
     measure, log_rank, log_value = inputs.chart_choice("explore")
-    curve, svd = inputs.curve(picture, color, measure), cached.factors(picture.digest, color, picture.data)
-    lines = break_even_marks(scene.break_even(svd, *svd.shape[1:]))
-    series = [charts.Series(picture.title, curve, svd)]
+    spectrum = cached.spectrum(picture.digest, color, picture.data)
+    series = [charts.Series(picture.title, inputs.curve(picture, color, measure), spectrum)]
     st.plotly_chart(
-        charts.figure(series, measure, log_rank=log_rank, log_value=log_value, break_even=lines),
+        figure(picture.digest, color, measure, log_rank, log_value, picture.data),
         key="explore_chart",
         config=charts.CONFIG,
         alt=charts.alternative(series, measure),
     )
-    st.caption(text.optimality(svd.excess, allotted=color == "ycbcr"))
+    st.caption(text.optimality(spectrum.excess, allotted=color == "ycbcr"))
+
+
+@remembered(queued=cached.is_large)
+def figure(digest: str, color: Color, measure: str, log_rank: bool, log_value: bool, data: bytes) -> go.Figure:
+    """Make the chart; it takes longer than all else that a move of the rank asks of Python."""
+    spectrum = cached.spectrum(digest, color, data)
+    lines = break_even_marks(scene.break_even(spectrum, *cached.shape(digest, data)[:2]))
+    series = [charts.Series("", cached.curve(digest, color, measure, data), spectrum)]
+    return charts.figure(series, measure, log_rank=log_rank, log_value=log_value, break_even=lines)
 
 
 page()

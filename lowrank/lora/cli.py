@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lowrank.console import Parser, rank_argument, share_bar, shown_name, table_of, write
+from lowrank.console import Parser, share_bar, shown_name, table_of, whole_number, write
 from lowrank.errors import LowrankError, TensorError
 from lowrank.lora.export import CONFIG, MODEL, kohya_file, peft_files, zipped
 from lowrank.lora.extract import extract_lora
@@ -51,7 +51,7 @@ def add_commands(commands: Any) -> None:
     chosen = resize.add_mutually_exclusive_group(required=True)
     for name, rule in RULES.items():
         value: dict[str, Any] = (
-            {"type": rank_argument, "metavar": "K"} if name == "rank" else {"type": float, "metavar": "X"}
+            {"type": whole_number, "metavar": "K"} if name == "rank" else {"type": float, "metavar": "X"}
         )
         chosen.add_argument("--" + name.replace("_", "-"), help=rule.advice.replace("%", "%%"), **value)
     _writes(resize)
@@ -60,7 +60,7 @@ def add_commands(commands: Any) -> None:
     checkpoint = "checkpoint: a .safetensors file, or a folder of them"
     extract.add_argument("base", metavar="BASE", help=f"the model before training, a {checkpoint}")
     extract.add_argument("tuned", metavar="TUNED", help=f"the model after it, a {checkpoint}")
-    extract.add_argument("--rank", metavar="K", type=rank_argument, required=True, help="rank of every layer")
+    extract.add_argument("--rank", metavar="K", type=whole_number, required=True, help="rank of every layer")
     extract.add_argument("--include", metavar="PATTERN", action="append", help="names of tensors to take, as in *attn*")
     extract.add_argument(
         "--exclude", metavar="PATTERN", action="append", help="names of tensors to leave out (default: embeddings)"
@@ -85,7 +85,7 @@ def _writes(parser: Parser) -> None:
 
 
 def _pad(text: str) -> int:
-    return 0 if text == "0" else rank_argument(text)
+    return 0 if text == "0" else whole_number(text)
 
 
 def _inspect(args: argparse.Namespace) -> int:

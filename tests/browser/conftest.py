@@ -3,22 +3,15 @@
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from serving import Server, running_app
 
 from browser.explore_page import AppPage
 
-ROOT = Path(__file__).parents[2]
-START = 60  # seconds that the server may take to answer on a busy machine
 WAIT = 20_000  # milliseconds that anything on the page may take
 
 #: Streamlit asks for these two below a page's own address first, and is told that they are not there.
@@ -34,46 +27,11 @@ def chromium() -> str:
     return found
 
 
-@dataclass
-class Server:
-    """The running app: its address, and what it has written so far."""
-
-    url: str
-    log: Path
-
-    def written(self) -> str:
-        return self.log.read_text("utf-8", "replace")
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[Server]:
     """The app, served as a user starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    here = Server(f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("server") / "log.txt")
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true"]
-    options = {"port": port, "address": "127.0.0.1", "fileWatcherType": "none"}
-    for name, value in options.items():
-        command += [f"--server.{name}", str(value)]
-    with here.log.open("wb") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
-        try:
-            _wait_until_healthy(here, process)
-            yield here
-        finally:
-            process.kill()
-
-
-def _wait_until_healthy(server: Server, process: subprocess.Popen) -> None:
-    end = time.monotonic() + START
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)  # nothing to wait on before it listens
-    pytest.fail(f"The app did not start:\n{server.written()}")
+    with running_app(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

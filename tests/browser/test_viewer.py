@@ -388,7 +388,7 @@ def check_detail(viewer: ViewerPage, right: Truth, k: int) -> tuple[slice, slice
     picture = right.rank(k)
     at = viewer.detail(*picture.shape[:2])
     viewer.until(lambda: viewer.pixels("detail").shape[:2] == picture[at].shape[:2])
-    viewer.until(lambda: furthest(viewer.pixels("detail"), picture[at]) <= 1, 30)
+    viewer.until(lambda: furthest(viewer.pixels("detail"), picture[at]) <= 1)
     return at
 
 

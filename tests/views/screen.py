@@ -24,22 +24,6 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ("portrait", "coffee", "rocket", "page", "tartan", "dusk", "gravel", "noise")
 MEASURES = ("relative_error", "psnr", "ssim", "energy", "singular_values")
 
-#: Names as a hostile person would choose them.
-HOSTILE_NAMES = (
-    "<img src=x onerror=alert(1)>.png",
-    "![x](http://127.0.0.1/x.png).png",
-    "[link](http://127.0.0.1/).png",
-    "$x$ :red[a] *b* **c** ~~d~~ :smile: :material/home:.png",
-    "../../etc/passwd.png",
-    "a" * 296 + ".png",
-    "`one` ``two`` ```three```.png",
-    "`.png",
-    "first\nsecond\r\n# third.png",
-    "\u202egnp.exe.png",
-    "%{y} {k} {0} {{x}}.png",
-    " .png",
-)
-
 
 def explore(**address: str) -> AppTest:
     """Open Explore at an address."""
@@ -272,6 +256,11 @@ def figure(at: AppTest) -> str:
 def messages(at: AppTest) -> list[str]:
     """Return the error messages on the page."""
     return [error.value for error in at.error]
+
+
+def warnings(at: AppTest) -> list[str]:
+    """Return the warnings on the page."""
+    return [warning.value for warning in at.warning]
 
 
 def calm(at: AppTest) -> AppTest:

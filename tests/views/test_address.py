@@ -24,6 +24,7 @@ from views.screen import (
     to_compare,
     to_explore,
     viewer,
+    warnings,
 )
 
 
@@ -98,8 +99,56 @@ def test_going_back_to_an_address_brings_its_view_back():
 
 def test_the_address_of_a_dropped_picture_names_no_picture():
     at = drop(explore(picture="page"), ("mine.png", noisy(20, 30)))
-    assert at.query_params == {"rank": "20", "color": "gray"}
+    assert at.query_params == {"picture": "own", "rank": "20", "color": "gray"}
     assert heading(explore(**at.query_params)) == "Portrait"
+
+
+# -- a picture that the server has forgotten --------------------------------------------------------------------------
+
+
+def test_a_page_that_lost_its_picture_says_so_and_keeps_rank_and_colour():
+    # what a browser sends to a server that was started anew: the address, and a session that nobody knows
+    at = calm(explore(picture="own", rank="77", color="rgb"))
+    assert warnings(at) == [text.LOST]
+    assert (rank(at), color(at)) == (77, "rgb")
+    assert at.query_params == {"picture": "own", "rank": "77", "color": "rgb"}  # a reload says it again
+    assert warnings(set_rank(at, 78)) == [text.LOST]
+    drop(at, ("again.png", noisy(90, 100)))
+    assert warnings(calm(at)) == []
+    assert (heading(at), rank(at), color(at)) == ("` again.png `", 78, "rgb")
+
+
+def test_choosing_another_picture_ends_the_matter():
+    at = explore(picture="own", rank="77")
+    at.button(key="pick_dusk").click().run()
+    assert warnings(at) == []
+    assert at.query_params == {"picture": "dusk", "rank": "77", "color": "gray"}
+
+
+def test_a_comparison_that_lost_a_picture_says_so_and_keeps_the_others():
+    at = calm(compare(pictures="page,own,noise", rank="30", measure="energy"))
+    assert warnings(at) == [text.LOST]
+    assert at.multiselect(key="compared").value == ["page", "noise"]
+    assert at.query_params["pictures"] == "page,own,noise"
+    at.multiselect(key="compared").set_value(["page"]).run()
+    assert warnings(calm(at)) == []
+    assert at.query_params["pictures"] == "page"
+
+
+def test_a_session_that_has_its_picture_finds_it_again_by_its_address():
+    at = drop(explore(rank="12"), ("mine.png", noisy(40, 50)))
+    before = dict(at.query_params)
+    at.button(key="pick_page").click().run()
+    at.query_params = before
+    at.run()
+    assert heading(calm(at)) == "` mine.png `"
+    assert warnings(at) == []
+
+
+def test_the_address_of_a_comparison_names_dropped_pictures_only_as_own():
+    at = drop(compare(pictures="page"), ("one.png", noisy(20, 30)), ("two.png", noisy(20, 31)))
+    assert at.query_params["pictures"] == "page,own"
+    assert warnings(at) == []
 
 
 WRONG = (
@@ -112,6 +161,7 @@ WRONG = (
     {"color": "hsv"},
     {"color": "RGB"},
     {"picture": "nothing"},
+    {"picture": "own,page"},
     {"picture": "../../etc/passwd"},
     {"picture": "<script>alert(1)</script>"},
     {"pictures": ",,,"},

@@ -6,12 +6,14 @@ import io
 
 import numpy as np
 import pytest
+from load.pairs import pairs, told_apart
 from PIL import Image
 
-from app.ui import cached, scene
+from app.ui import cached, pictures, scene, store
 from lowrank.color import displayed, from_planes, to_planes
 from lowrank.curves import error_curve
 from lowrank.errors import ImageError, RankError
+from lowrank.image import read_image
 from lowrank.ranks import RULES, choose_rank
 from views.screen import ROOT, calm, core, explore, noisy, png
 
@@ -19,43 +21,37 @@ FILES = sorted((ROOT / "app").rglob("*.py"))
 
 
 def cached_functions():
-    """(file, function, name of the cache, keywords) of every function in app/ that Streamlit or Python remembers."""
+    """(file, function, name of the cache, its keywords) of every function in app/ that something remembers."""
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 for decorator in node.decorator_list:
                     call = decorator if isinstance(decorator, ast.Call) else None
                     name = ast.unparse(call.func if call else decorator)
-                    if "cache" in name:
+                    if "cache" in name or name == "remembered":
                         yield file.name, node, name, {k.arg: k.value for k in (call.keywords if call else [])}
 
 
-def test_there_are_caches():
-    assert {name for _, _, name, _ in cached_functions()} >= {"st.cache_data", "st.cache_resource"}
-
-
-def test_every_cache_is_bounded_or_holds_one_thing():
-    for file, function, name, keywords in cached_functions():
+def test_every_cache_is_the_bounded_one_or_holds_one_thing():
+    # Streamlit's own are bounded in entries only, shared by all sessions, and can be emptied by any browser
+    found = list(cached_functions())
+    assert len(found) > 10
+    for file, function, name, _ in found:
         arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
-        assert "max_entries" in keywords or not arguments, f"{file}: {function.name} is remembered without bound"
-        if "max_entries" in keywords:
-            assert 0 < ast.literal_eval(keywords["max_entries"]) <= 2000
-        assert name in ("st.cache_data", "st.cache_resource")
+        assert name == "remembered" or (name == "cache" and not arguments), f"{file}: {function.name} by {name}"
 
 
 def test_no_cache_is_keyed_by_an_array_or_by_bytes():
-    for file, function, _, _ in cached_functions():
-        for argument in function.args.posonlyargs + function.args.args + function.args.kwonlyargs:
-            if not argument.arg.startswith("_"):  # Streamlit leaves these out of the key
-                kind = ast.unparse(argument.annotation)
-                assert kind in ("str", "int", "bool", "Color", "Size", "float | None"), (
-                    f"{file}: {function.name}({argument.arg}: {kind})"
-                )
-
-
-def test_no_cache_waits_for_the_reader_with_a_message():
-    for file, function, _, keywords in cached_functions():
-        assert ast.literal_eval(keywords["show_spinner"]) is False, f"{file}: {function.name}"
+    for file, function, name, _ in cached_functions():
+        if name != "remembered":
+            continue
+        first, *options, last = function.args.args
+        assert (first.arg, last.arg) == ("digest", "data"), f"{file}: {function.name}"  # the bytes are no key
+        for argument in (first, *options):
+            kind = ast.unparse(argument.annotation)
+            assert kind in ("str", "int", "bool", "Color", "Size", "float | None"), (
+                f"{file}: {function.name}({argument.arg}: {kind})"
+            )
 
 
 def large_pair():
@@ -72,22 +68,51 @@ def test_pixels_are_keyed_by_content():
     assert (a != b).any(axis=2).sum() == 1
 
 
+def test_pictures_that_differ_in_one_pixel_are_told_apart():
+    # `make soak ARGS=pairs` has 2,000 of them
+    found = list(pairs(12))
+    assert len({data for pair in found for data in pair}) == 24
+    assert all(told_apart(*pair) for pair in found)
+    first, _ = found[0]
+    assert not told_apart(first, first)
+
+
 def test_what_is_measured_is_keyed_by_content_colour_and_rank():
-    # low ranks of two pictures that differ in one pixel: told apart by SSIM and by what is sent to the viewer
+    # low ranks of two pictures that differ in one pixel: told apart by PSNR and by what is sent to the viewer
     levels = np.zeros((1024, 1024, 3), np.uint8)
     levels[3, 3] = 255
     one = png(levels)
     levels[900, 20] = 255
     two = png(levels)
     assert cached.measured_ssim("pixel a", "gray", 1, one) == 1
-    assert cached.measured_ssim("pixel b", "gray", 1, two) < 1  # one of 2^20 pixels is lost
+    assert 0.9 < cached.measured_ssim("pixel b", "gray", 1, two) < 1  # one of 2^20 pixels is lost
+    assert cached.measured_ssim("pixel b", "gray", 2, two) == 1
     assert cached.chosen_rank("pixel a", "gray", "psnr", 90.0, one) == 1
     assert cached.chosen_rank("pixel b", "gray", "psnr", 90.0, two) == 2
     assert cached.spectrum_curve("pixel a", "gray", one).energy[0] == pytest.approx(1)
     assert cached.spectrum_curve("pixel b", "gray", two).energy[0] == pytest.approx(0.5)
-    assert cached.measured_ssim("pixel b", "gray", 2, two) == 1
-    for make in (scene._payload, scene._lossless):
-        assert make("pixel a", "gray", "strip", False, one) != make("pixel b", "gray", "strip", False, two)
+    assert cached.psnr_curve("pixel b", "gray", two).psnr_measured[0] == pytest.approx(60.2, abs=0.1)
+    drawn = [scene._full(digest, "gray", "strip", data) for digest, data in (("pixel a", one), ("pixel b", two))]
+    assert drawn[0].factors != drawn[1].factors
+    assert drawn[0].original != drawn[1].original
+
+
+@pytest.mark.parametrize("kind", ["8 bit", "8 bit grey", "16 bit", "float"])
+def test_decoded_pictures_are_the_decoders_bit_for_bit(kind):
+    rng = np.random.default_rng(0)
+    if kind.startswith("8 bit"):
+        data = png(rng.integers(0, 256, (700, 30) if "grey" in kind else (700, 30, 3), np.uint8))
+    else:
+        stream, levels = io.BytesIO(), rng.integers(0, 65536, (700, 30), np.uint16)
+        Image.fromarray(levels if kind == "16 bit" else (levels / 65535).astype(np.float32)).save(stream, "TIFF")
+        data = stream.getvalue()
+    held = cached.pixels(kind, data)
+    assert held.dtype == np.float32
+    assert np.array_equal(held, read_image(data))
+    assert cached._decoded(kind, data)[0].dtype == (np.uint8 if kind.startswith("8 bit") else np.float32)
+    assert cached.shape(kind, data) == held.shape
+    for color in ("gray", "rgb", "ycbcr"):
+        assert np.array_equal(cached.planes(kind, color, data), to_planes(held, color))
 
 
 def test_a_preview_is_the_picture_averaged_and_roughly_its_numbers():
@@ -101,13 +126,16 @@ def test_a_preview_is_the_picture_averaged_and_roughly_its_numbers():
     assert roughly == pytest.approx(error_curve(image, svd, ranks=()).energy[:20], abs=0.01)
 
 
-def test_a_large_picture_is_known_to_be_decomposed_once_it_is():
-    data = noisy(900, 800, None)
-    assert cached.is_decomposed("small", "gray", (600, 600))
-    assert not cached.is_decomposed("decomposed", "gray", (900, 800))
-    cached.factors("decomposed", "gray", data)
-    assert cached.is_decomposed("decomposed", "gray", (900, 800))
-    assert not cached.is_decomposed("decomposed", "rgb", (900, 800))
+def test_a_large_picture_is_no_preview_once_it_is_decomposed():
+    picture, small = (
+        pictures.Picture(name, name, "", "", noisy(h, 800, None), name, False)
+        for name, h in (("large", 900), ("not", 600))
+    )
+    assert not scene.is_preview(small, "gray")
+    assert scene.is_preview(picture, "gray")
+    cached.factors("large", "gray", picture.data)
+    assert not scene.is_preview(picture, "gray")
+    assert scene.is_preview(picture, "rgb")
 
 
 def test_factors_are_the_cores_up_to_the_highest_rank():
@@ -122,6 +150,16 @@ def test_factors_are_the_cores_up_to_the_highest_rank():
     s = np.linalg.svd(to_planes(image, "rgb").astype(float), compute_uv=False)
     assert np.square(s)[:, 300:].sum() == pytest.approx(held.rest.sum(), rel=2e-3)
     assert np.square(held.s, dtype=float).sum(0) == pytest.approx(np.square(s)[:, :300].sum(0), rel=1e-3)
+
+
+@pytest.mark.parametrize("color", ["gray", "rgb", "ycbcr"])
+def test_a_spectrum_is_the_factors_without_their_vectors(color):
+    data = noisy(60, 45)
+    whole, bare = cached.factors("bare", color, data), cached.spectrum("bare", color, data)
+    assert store.size(bare) < 0.1 * store.size(whole)
+    for name in ("s", "ranks", "layers", "total", "rest", "excess"):
+        assert np.array_equal(getattr(bare, name), getattr(whole, name)), name
+    assert (bare.error is None) == (color != "ycbcr")
 
 
 def test_what_is_remembered_cannot_be_written_to():

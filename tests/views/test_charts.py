@@ -5,11 +5,12 @@ import re
 
 import numpy as np
 import pytest
+from hostile_names import HOSTILE_NAMES
 
 from app.ui import charts, text
 from app.ui.charts import Series, alternative, figure
 from lowrank.curves import error_curve
-from views.screen import HOSTILE_NAMES, MEASURES, core, noisy
+from views.screen import MEASURES, core, noisy
 
 DATA = noisy(60, 45)
 

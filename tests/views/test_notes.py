@@ -10,7 +10,7 @@ from bad_pictures import REFUSED, WHOLE
 from bombs import BOMBS
 from makers import bytes_array, encoded, exif_block, heic, png, words
 
-from app.ui import cached, pictures, text
+from app.ui import cached, pictures, store, text
 from lowrank import sandbox
 from lowrank.intake.words import Note
 from views.screen import about, calm, drop, explore, heading, messages, noisy, sample
@@ -57,7 +57,8 @@ def test_uploads_are_decoded_in_the_sandbox_and_samples_are_not(monkeypatch):
     for module in (sandbox, cached):
         name = "read_picture"
         monkeypatch.setattr(module, name, watched(getattr(module, name), read, module.__name__))
-    cached.decoded.clear()
+    for values in store.STORES:
+        values.clear()
     explore()
     assert set(read) == {"app.ui.cached"}  # in this process
     read.clear()
@@ -97,10 +98,12 @@ def test_the_page_survives_the_death_of_its_sandbox():
     assert Path(f"/proc/{pids()}").exists()
 
 
-def test_pixels_are_shared_and_read_only():
-    data = png(bytes_array(9, 8, 3))
+def test_pixels_are_decoded_once_and_read_only(monkeypatch):
+    data, read = png(bytes_array(9, 8, 3)), []
+    monkeypatch.setattr(sandbox, "read_picture", watched(sandbox.read_picture, read, "read"))
     first = cached.pixels("shared", data)
-    assert first is cached.pixels("shared", data)
+    assert np.array_equal(first, cached.pixels("shared", data))
+    assert read == ["read"]
     assert not first.flags.writeable
     np.testing.assert_allclose(first, bytes_array(9, 8, 3) / 255, atol=1e-6)
     assert cached.notes("shared", data) == ()

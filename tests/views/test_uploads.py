@@ -6,11 +6,12 @@ import re
 
 import numpy as np
 import pytest
+from hostile_names import HOSTILE_NAMES
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from app.ui import pictures, text
+from app.ui import limits, text
 from views.screen import (
-    HOSTILE_NAMES,
     calm,
     compare,
     drop,
@@ -29,6 +30,7 @@ from views.screen import (
     sample,
     to_compare,
     to_explore,
+    warnings,
     without_code,
     words,
 )
@@ -66,7 +68,7 @@ def test_a_dropped_picture_is_shown_at_the_rank_that_was_chosen():
     assert heading(at) == "` my cat.png `"
     assert rank(at) == 21
     assert names(at) == ["` my cat.png `"]
-    assert at.query_params == {"rank": "21", "color": "gray"}  # a dropped picture is not in the address
+    assert at.query_params == {"picture": "own", "rank": "21", "color": "gray"}  # no address names a dropped picture
     assert not at.file_uploader[0].value  # the place to drop is empty again
 
 
@@ -86,8 +88,39 @@ def test_only_the_last_eight_are_kept():
     for start in (0, 5):
         drop(at, *((f"{i}.png", noisy(20, 20, seed=i)) for i in range(start, start + 5)))
     assert names(at) == [f"` {i}.png `" for i in range(9, 1, -1)]
-    assert len(names(at)) == pictures.MAX_DROPPED
-    calm(at)
+    assert len(names(at)) == limits.KEPT
+    assert warnings(calm(at)) == [text.TOO_MANY.format(count=limits.KEPT)]
+    assert warnings(at.run()) == []  # said once
+
+
+def test_only_so_many_bytes_are_kept(monkeypatch):
+    files = [(f"{i}.png", noisy(60, 60, seed=i)) for i in range(4)]
+    monkeypatch.setattr(limits, "KEPT_BYTES", 2 * max(len(data) for _, data in files))
+    at = drop(explore(), *files)
+    assert names(at) == ["` 3.png `", "` 2.png `"]
+    assert warnings(calm(at)) == [text.TOO_MANY.format(count=limits.KEPT)]
+    monkeypatch.setattr(limits, "KEPT_BYTES", 10)
+    assert names(drop(at, ("large.png", noisy(60, 60, seed=9)))) == ["` large.png `"]  # the one looked at stays
+
+
+def test_streamlit_is_told_to_let_go_of_every_file_that_is_not_kept(monkeypatch):
+    # what it holds of a session counts against the session's limit
+    removed, remove = [], MemoryUploadedFileManager.remove_file
+
+    def recording(self, session_id, file_id):
+        removed.append(file_id)
+        remove(self, session_id, file_id)
+
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", recording)
+    at = drop(explore(), *((f"{i}.png", noisy(20, 20, seed=i)) for i in range(limits.KEPT)))
+    first, *_, last = [picture.file for picture in at.session_state["dropped"].values()]
+    assert removed == []
+    drop(at, ("no.png", b"no picture"))
+    assert len(removed) == 1
+    drop(at, ("one more.png", noisy(20, 20, seed=99)))
+    assert removed[1:] == [first]
+    drop(at, ("7 again.png", noisy(20, 20, seed=limits.KEPT - 1)))
+    assert removed[2:] == [last]
 
 
 def test_a_picture_that_left_leaves_the_view_whole():
@@ -205,7 +238,7 @@ def test_a_hostile_name_stays_literal(name, downloads):
     assert [file for file in offered if not re.fullmatch(r"[a-z0-9-]{1,80}\.(png|webp|csv|npz)", file)] == []
 
 
-@pytest.mark.parametrize("names", [HOSTILE_NAMES[:6], HOSTILE_NAMES[6:]])
+@pytest.mark.parametrize("names", [HOSTILE_NAMES[i : i + 7] for i in range(0, 40, 7)])
 def test_hostile_names_stay_literal_on_compare(names):
     files = [(name, noisy(24, 30, seed=i)) for i, name in enumerate(names)]
     at = calm(drop(compare(pictures="noise"), *files))
@@ -229,7 +262,7 @@ def test_long_names_do_not_hide_the_numbers():
 def test_a_sample_dropped_by_its_owner_is_an_upload_like_any_other():
     at = drop(explore(), ("portrait.jpg", sample("portrait")))
     assert heading(at) == "` portrait.jpg `"
-    assert at.query_params == {"rank": "50", "color": "gray"}
+    assert at.query_params == {"picture": "own", "rank": "50", "color": "gray"}
 
 
 def test_files_whose_run_was_cut_short_are_taken_in_by_the_next_one():

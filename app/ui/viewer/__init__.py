@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from app.ui import text
+from app.ui import session, text
 from lowrank.curves import CLASSIC_RANKS
 from lowrank.metrics import DIFFERENCE_LIMIT, difference_colors
 
@@ -45,15 +45,32 @@ class Mark(NamedTuple):
     high: bool = False
 
 
-def publish(data: bytes, mime: str, name: str) -> str:
-    """Put bytes where this session's browser can fetch them, and return the address.
+def publish(data: bytes, mime: str, name: str, digest: str) -> str:
+    """Put bytes where this session's browser can fetch them, and return the address, which only this session knows.
 
-    Streamlit's own store for pictures: session-bound, streamed, and left uncompressed for these types. To be called
-    again on every run: what a run did not ask for is dropped.
+    Streamlit's own store for pictures: session-bound, streamed, and left uncompressed. To be called again on every run:
+    what a run did not ask for is dropped. The address is a digest of type, file name and content, of which it takes
+    samples where that is long. So the file name, which is shown to nobody, is the picture's digest under a secret of
+    the session: no two pictures share an address, and none can be worked out, not even from the same picture.
+
+    Parameters
+    ----------
+    data : bytes
+    mime : str
+        Type of the content.
+    name : str
+        What the page has it for, each thing another one.
+    digest : str
+        Of the picture that it was made of.
     """
     from streamlit.runtime import get_instance
 
-    return get_instance().media_file_mgr.add(data, mime, f"lowrank-{name}")
+    return get_instance().media_file_mgr.add(data, mime, f"lowrank-{name}", session.token(digest))
+
+
+def private(mime: str, name: str) -> str:
+    """Return a type of content for a download: its name is shown, so the secret is a parameter of the type."""
+    return f"{mime}; token={session.token(name)}"
 
 
 def viewer(

@@ -21,7 +21,7 @@ from lowrank.errors import LowrankError  # noqa: E402
 try:
     from app import server
     from app.ui import limits, notice, pictures, session, text
-    from app.ui.words import learn
+    from app.ui.words import files, learn, lora
 except LowrankError as error:  # a setting of the environment makes no sense
     raise SystemExit(f"lowrank: {error}") from None
 
@@ -36,6 +36,8 @@ def main() -> None:
         [
             st.Page(_HERE / "views" / "explore.py", title=text.EXPLORE, icon=":material/image:", default=True),
             st.Page(_HERE / "views" / "compare.py", title=text.COMPARE, icon=":material/show_chart:"),
+            st.Page(_HERE / "views" / "open.py", title=files.OPEN, icon=":material/folder_open:"),
+            st.Page(_HERE / "views" / "lora.py", title=lora.TITLE, icon=":material/layers:"),
             st.Page(_HERE / "views" / "learn.py", title=learn.TITLE, icon=":material/school:"),
         ],
         position="top",
@@ -50,7 +52,8 @@ def main() -> None:
     if st.session_state.pop("too_many", False):
         messages.warning(text.TOO_MANY.format(count=limits.KEPT))
     for name, error in problems:
-        messages.error(f"{text.literal(name)}: {error}" if name else str(error))
+        said = text.plain(str(error))
+        messages.error(f"{text.literal(name)}: {said}" if name else said)
     problems.clear()
 
 

@@ -7,7 +7,6 @@ the key, never an array. See store.py for how long an answer is kept and work.py
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,6 +21,7 @@ from lowrank.allot import planes_svd
 from lowrank.color import Array, Color, displayed, from_planes, to_levels, to_planes
 from lowrank.curves import CLASSIC_RANKS, PSNR_RANKS_PER_SSIM, Curve, error_curve, measured_ranks
 from lowrank.decompose import TOLERANCES
+from lowrank.factors import to_npz
 from lowrank.image import read_picture, to_png
 from lowrank.intake.limits import DEFAULT
 from lowrank.ranks import choose_rank
@@ -235,9 +235,7 @@ def csv(digest: str, color: Color, data: bytes) -> bytes:
 @remembered(queued=is_large, within=store.brief)
 def npz(digest: str, color: Color, k: int, data: bytes) -> bytes:
     """Pack the rank-k factors for download: U, s, Vt, total; plain arrays, no pickle."""
-    svd, stream = factors(digest, color, data).truncate(k), io.BytesIO()
-    np.savez(stream, U=svd.U, s=svd.s, Vt=svd.Vt, total=svd.total)
-    return stream.getvalue()
+    return to_npz(factors(digest, color, data).truncate(k))
 
 
 @remembered(queued=is_large, within=store.brief)

@@ -20,7 +20,7 @@ from lowrank.svd import SVD
 #: Okabe and Ito's colours, which stay apart for colour-blind readers; readable on light and dark.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C00", "#7F7F7F")
 CONFIG = {"displaylogo": False, "scrollZoom": False}
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def figure(
     _, title, axis = text.CHARTS[measure]
     chart = go.Figure()
     for i, one in enumerate(series):
-        color, dash = color_of(i), _DASHES[i % len(_DASHES)]
+        color, dash = color_of(i), DASHES[i % len(DASHES)]
         for part, (x, y, mode) in _traces(one, measure).items():
             pale = part == text.MEASURED and mode == "lines"  # broad: it mostly runs along the thin one of the spectrum
             chart.add_scatter(
@@ -81,44 +81,25 @@ def figure(
                 showarrow=False,
                 font={"size": 11},
             )
-    chart.update_layout(
-        title={"text": title, "x": 0, "font": {"size": 16}},
-        hovermode="x unified",
-        height=460,
-        margin={"l": 64, "r": 16, "t": 48, "b": 72},
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0},
-    )
+    styled(chart, title, 460).update_layout(hovermode="x unified")
     chart.update_xaxes(title=text.RANK_AXIS, hoverformat="d")
     if log_rank:
         ticks = [k for k in (1, 3, 10, 30, 100, 300) if k <= highest]
         chart.update_xaxes(type="log", range=[0, np.log10(max(highest, 2)) + 0.01], tickvals=ticks)
     chart.update_yaxes(title=axis, type="log" if log_value else "linear")
     if log_value:
-        chart.update_yaxes(dtick=1 if _decades(chart) > 2 else "D2", exponentformat="power")
+        chart.update_yaxes(dtick=1 if decades(chart) > 2 else "D2", exponentformat="power")
     return chart
 
 
-def bars(counts: dict[str, float], title: str, axis: str, names: str, *, limit: float) -> go.Figure:
-    """Draw named counts as horizontal bars, on an axis that ends at `limit`."""
-    chart = go.Figure()
-    chart.add_bar(
-        y=list(counts),
-        x=list(counts.values()),
-        orientation="h",
-        marker={"color": PALETTE[0]},
-        text=[f"{count:,}" for count in counts.values()],
-        textposition="outside",
-        hovertemplate="%{y}: %{x}<extra></extra>",
-    )
-    chart.update_layout(
+def styled(chart: go.Figure, title: str, height: int) -> go.Figure:
+    """Give a chart the look of all: title at the left, legend below."""
+    return chart.update_layout(
         title={"text": title, "x": 0, "font": {"size": 16}},
-        height=110 + 52 * len(counts),
-        margin={"l": 8, "r": 16, "t": 48, "b": 48},
-        showlegend=False,
+        height=height,
+        margin={"l": 64, "r": 16, "t": 48, "b": 72},
+        legend={"orientation": "h", "y": -92 / height, "yanchor": "top", "x": 0},
     )
-    chart.update_xaxes(title=axis, range=[0, limit])
-    chart.update_yaxes(title={"text": names, "standoff": 12}, autorange="reversed", automargin=True)
-    return chart
 
 
 def color_of(i: int) -> str:
@@ -163,7 +144,7 @@ def _traces(one: Series, measure: str) -> dict[str, _Trace]:
     return traces
 
 
-def _decades(chart: go.Figure) -> float:
+def decades(chart: go.Figure) -> float:
     """How many powers of ten the curves span."""
     values = np.concatenate([np.asarray(trace.y, np.float64) for trace in chart.data] or [np.ones(1)])
     values = values[np.isfinite(values) & (values > 0)]

@@ -215,6 +215,19 @@ def size(number: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
 
 
+def times(factor: float) -> str:
+    """0.67 times, 1.9 times, 12 times."""
+    return f"{factor:.2g} times" if factor < 9.95 else f"{factor:,.0f} times"
+
+
+def power(value: float) -> str:
+    """5 × 10⁻⁷, for what is nearly nothing."""
+    if value == 0:
+        return "0"
+    digit, exponent = f"{value:.0e}".split("e")
+    return f"{digit} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
 def cost(sentence: str, word: str, break_even: dict[str, int | None], highest: int) -> str:
     """`LARGER` or `SMALLER` with its ranks: at (up to) rank 63, or beyond the highest one."""
     places = {
@@ -250,6 +263,14 @@ def literal(name: str) -> str:
     plain = " ".join("".join(c if c.isprintable() else " " for c in name).split()) or "?"
     fence = "`" * (max((len(run) for run in re.findall("`+", plain)), default=0) + 1)
     return f"{fence} {plain} {fence}"
+
+
+def plain(sentence: str) -> str:
+    """Return a sentence for Markdown that may hold words of a user's file: nothing in it is interpreted."""
+    printable = "".join(c if c.isprintable() else " " for c in sentence)
+    printable = re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", "\u2060", printable, flags=re.I)  # or it becomes a link
+    # what means something within a line; names never begin one
+    return re.sub(r"([\\`*\[\]|<>~$]|:(?=\S)|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", printable)
 
 
 def file_stem(name: str) -> str:

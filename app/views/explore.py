@@ -5,10 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.ui import cached, charts, inputs, scene, session, state, text
+from app.ui import cached, charts, filing, inputs, scene, session, state, text
 from app.ui.pictures import Picture
 from app.ui.store import remembered
 from app.ui.viewer import Mark, private, viewer
+from app.ui.words import files as files_words
 from lowrank.color import Color
 
 
@@ -33,7 +34,9 @@ def page() -> None:
         inputs.target(picture, color)
     downloads(picture, color, k)
     curve_chart(picture, color)
-    if large and measure_ssim(picture, color):  # slow, so when all else stands
+    filing.section(picture, color, k, cached.shape(picture.digest, picture.data))
+    slow = [large and measure_ssim(picture, color), filing.prepare_rival(picture, color, k)]
+    if any(slow):  # so measured and made when all else stands
         st.rerun()
 
 
@@ -68,6 +71,9 @@ def live_picture(picture: Picture, color: Color) -> bool:
     m, n, planes = pane["height"], pane["width"], pane["factors"]["planes"]
     k = min(state.view().rank, pane["rank"])
     pane |= {"ssim": state.ssim_shown(picture, color, k)}
+    beside = None if pane["preview"] else filing.rival(picture, color, k)
+    if beside:
+        pane["rival"] = beside[0]
     said = text.NUMBERS | (text.ALLOTTED_NUMBERS if color == "ycbcr" else {})
     numbers = {key: {"label": label, "help": explained} for key, (label, explained) in said.items()}
     numbers["pixels"]["value"] = text.size(planes * m * n)
@@ -90,9 +96,12 @@ def live_picture(picture: Picture, color: Color) -> bool:
             "larger": text.cost(text.LARGER, "at", pane["breakEven"], pane["rank"]),
             "smaller": text.cost(text.SMALLER, "up to", pane["breakEven"], pane["rank"]),
             "preview": text.PREVIEW,
+            **(files_words.BESIDE_VIEWER if beside and beside[0] else {}),
         },
         numbers=numbers,
     )
+    if beside:
+        st.caption(beside[1])
     return bool(pane["preview"])
 
 

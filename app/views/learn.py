@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui import charts
+from app.ui import charts, figures
 from app.ui.hand import hand
 from app.ui.words import learn as words
 
@@ -20,7 +20,7 @@ def page() -> None:
     st.subheader(words.WHY)
     st.markdown(words.WHY_SAYS)
     st.plotly_chart(
-        charts.bars(DIRECTIONS, words.DIRECTIONS, words.DIRECTIONS_AXIS, words.MATRICES_AXIS, limit=384),
+        figures.bars(DIRECTIONS, words.DIRECTIONS, words.DIRECTIONS_AXIS, words.MATRICES_AXIS, limit=384),
         key="directions",
         config=charts.CONFIG,
         alt=f"{words.DIRECTIONS}: " + ", ".join(f"{name} {count}" for name, count in DIRECTIONS.items()),

@@ -5,6 +5,7 @@ Where a control or a picture is built differently one day, this file changes and
 
 import base64
 import io
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -44,6 +45,17 @@ _SETTLED = """() => {
     if (!ssim || ssim.matches('.stale') || ssim.innerText === 'PENDING') return false;
     return said('button').includes('DOWNLOAD_PICTURE'.replace('{k}', k));
 }""".replace("ROOT", _ROOT)
+
+# Quiet, on the pages without a viewer: the script has ended, and something is there.
+_QUIET = """() => {
+    const find = (id, root = document) => root.querySelector(`[data-testid="${id}"]`);
+    const app = find('stApp'), main = find('stMain');
+    if (!app || app.dataset.testScriptState !== 'notRunning' || app.dataset.testConnectionState !== 'CONNECTED')
+        return false;
+    if (document.querySelector('[data-stale="true"]') || find('stSpinner') || find('stSkeleton')) return false;
+    const charts = [...main.querySelectorAll('[data-testid="stPlotlyChart"]')];
+    return !!main.querySelector('p') && charts.every((chart) => chart.querySelector('.xtitle'));
+}"""
 for _name in ("COMPARE_EMPTY", "AT_RANK", "COMPARE_TABLE", "PENDING", "DOWNLOAD_PICTURE"):
     _SETTLED = _SETTLED.replace(f"'{_name}'", f"'{getattr(text, _name)}'")
 
@@ -72,9 +84,8 @@ class AppPage:
 
     def settled(self) -> "AppPage":
         """Wait until nothing is under way any more."""
-        if self.page.url.endswith("/learn"):
-            expect(self.page.locator(".layer")).to_have_count(8)
-            self.page.wait_for_selector(".js-plotly-plot .xtitle")
+        if re.search(r"/(learn|lora|open)\b", self.page.url):
+            self.page.wait_for_function(_QUIET)
             return self
         self.page.wait_for_selector('[data-testid="stMain"] [data-testid="stFileUploader"]')
         self.page.wait_for_function(_SETTLED)
@@ -412,7 +423,7 @@ class AppPage:
         return self.page.evaluate(
             f"""() => [
                 ...[...document.images].filter((image) => !image.alt.trim()),
-                ...[...{_ROOT}.querySelectorAll('.fit')].filter(
+                ...[...({_ROOT}?.querySelectorAll('.fit') ?? [])].filter(
                     (canvas) => canvas.getAttribute('role') !== 'img' || !canvas.getAttribute('aria-label')?.trim()),
             ].map((one) => one.outerHTML)"""
         )

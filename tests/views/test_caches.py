@@ -49,7 +49,7 @@ def test_no_cache_is_keyed_by_an_array_or_by_bytes():
         assert (first.arg, last.arg) == ("digest", "data"), f"{file}: {function.name}"  # the bytes are no key
         for argument in (first, *options):
             kind = ast.unparse(argument.annotation)
-            assert kind in ("str", "int", "bool", "Color", "Size", "float | None"), (
+            assert kind in ("str", "int", "bool", "float", "Color", "Size", "Arrangement", "float | None"), (
                 f"{file}: {function.name}({argument.arg}: {kind})"
             )
 

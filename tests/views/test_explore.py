@@ -9,7 +9,9 @@ from test_viewer_payload import decoded
 
 from app.ui import cached, text
 from app.ui.viewer.payload import Payload
+from app.ui.words.files import SAVE
 from lowrank import metrics, spectrum, storage
+from lowrank.codec import inspect
 from lowrank.color import COLORS, displayed, from_planes, mixing, to_planes
 from lowrank.curves import CLASSIC_RANKS, error_curve
 from lowrank.decompose import truncated_svd
@@ -77,6 +79,7 @@ def test_first_visit_shows_a_decomposed_sample():
         "Sweep from 1 to 50 (animated WebP)",
         "Curve (CSV)",
         "Factors at rank 50 (NPZ)",
+        SAVE,
     ]
     assert not messages(at)
 
@@ -482,7 +485,9 @@ def test_downloads_are_what_they_say(downloads, color):
         "my-picture-1-sweep.webp",
         "my-picture-1-curve.csv",
         "my-picture-1-rank12.npz",
+        "my-picture-1-whole.lrk",
     }
+    assert inspect(made["my-picture-1-whole.lrk"]).rank == 12
     picture = np.asarray(Image.open(io.BytesIO(made["my-picture-1-rank12.png"])))
     expected = 255 * displayed(from_planes(svd.reconstruct(12), color))
     assert np.abs(picture - expected).max() <= 1

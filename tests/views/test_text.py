@@ -246,3 +246,11 @@ def test_no_markup_is_made_of_what_a_user_said():
     for file in sorted((ROOT / "app").rglob("*.py")):
         source = file.read_text("utf-8")
         assert not re.search(r"unsafe_allow_html|st\.html\(|allow_dangerous|import pickle|\beval\(", source), file.name
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_words_of_a_file_within_a_sentence_are_escaped(name):
+    said = text.plain(f"The layer {name} has no B.")
+    assert re.search(r"(?<!\\)[`*\[\]<>$~|]", said) is None
+    assert re.search(r"(?<!\\):\S|https?://|www\.", said) is None
+    assert "\n" not in said

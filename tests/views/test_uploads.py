@@ -234,8 +234,8 @@ def test_a_hostile_name_stays_literal(name, downloads):
     if len(printed) > len(".png"):
         assert [value for value in map(without_code, interpreted(at)) if printed in value] == []
     offered = [file for file in downloads if not file.startswith("portrait-")]
-    assert len(offered) == 5
-    assert [file for file in offered if not re.fullmatch(r"[a-z0-9-]{1,80}\.(png|webp|csv|npz)", file)] == []
+    assert len(offered) == 6
+    assert [file for file in offered if not re.fullmatch(r"[a-z0-9-]{1,80}\.(png|webp|csv|npz|lrk)", file)] == []
 
 
 @pytest.mark.parametrize("names", [HOSTILE_NAMES[i : i + 7] for i in range(0, 40, 7)])

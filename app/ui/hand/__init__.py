@@ -47,6 +47,7 @@ _MATRICES = {
     words.STRIPES: ("990099009900",) * 8,
     words.FADE: tuple("".join(str(round(9 * i / 7 * j / 11)) for j in range(12)) for i in range(8)),
     words.DIAGONAL: tuple("".join("9" if j in (i, i + 4) else "0" for j in range(12)) for i in range(8)),
+    words.EMPTY: ("0" * 12,) * 8,
 }
 
 

@@ -11,7 +11,9 @@ class Hand {
     this.find('again').onclick = () => this.draw();
     const grid = this.find('matrix');
     grid.onpointerdown = (event) => this.press(event);
-    grid.onpointermove = (event) => event.buttons && this.paint(event);
+    grid.onpointermove = (event) => this.drawing && this.paint(event);
+    const stop = () => (this.drawing = false);
+    for (const over of ['pointerup', 'pointercancel']) document.addEventListener(over, stop);
     grid.onkeydown = (event) => this.key(event);
   }
 
@@ -72,7 +74,8 @@ class Hand {
 
   press(event) {
     const cell = event.target.closest('[role=gridcell]');
-    if (!cell) return;
+    if (!cell || event.button) return;
+    this.drawing = true;
     event.target.releasePointerCapture?.(event.pointerId); // a finger moves on to other cells
     this.ink = this.a[cell.dataset.i][cell.dataset.j] > 0.5 ? 0 : 1;
     this.paint(event);
@@ -227,9 +230,9 @@ const peak = (vector) => Math.max(...vector.map(Math.abs));
 /** The text with what stands in braces filled in. */
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 
-/** Dark ink on light paper, in either theme; what is not between them is cut off. */
+/** Ink in the colour of text on the page; what is not between the two is cut off. */
 const shade = (value) => `color-mix(in srgb, var(--plus) ${Math.round(100 * Math.min(Math.max(value, 0), 1))}%, var(--st-background-color))`;
 
 /** The same for what may be negative: that is in another colour. */

@@ -23,8 +23,8 @@ class Pane {
     this.canvas = element('canvas', 'fit', this.plane);
     this.detail = element('canvas', 'detail', this.plane);
     this.original = element('img', 'original', this.plane);
-    this.original.decoding = 'async';
-    this.original.draggable = false;
+    this.rival = element('img', 'rival', this.plane); // what stands behind the divider in the original's place
+    for (const image of [this.original, this.rival]) Object.assign(image, { decoding: 'async', draggable: false, alt: '' });
     this.line = element('div', 'divider', this.stage);
     this.divider = element('input', 'divide', this.stage);
     Object.assign(this.divider, { type: 'range', min: 0, max: 1000, value: 500 });
@@ -50,7 +50,8 @@ class Pane {
     this.divider.setAttribute('aria-label', words.divider);
     this.stage.setAttribute('aria-label', words.stage);
     if (this.original.getAttribute('src') !== spec.original) this.original.src = spec.original;
-    this.original.alt = '';
+    if (!spec.rival) this.rival.removeAttribute('src');
+    else if (this.rival.getAttribute('src') !== spec.rival) this.rival.src = spec.rival;
     if (other) {
       this.fit = this.full = undefined;
       this.reference = {};
@@ -204,9 +205,13 @@ class Pane {
     const { columns } = this.spec.factors;
     this.plane.classList.toggle('coarse', (zoom * w) / columns >= 3);
     const { beside, held, split } = this.viewer;
-    this.original.style.visibility = beside || held ? 'visible' : 'hidden';
-    const cut = held ? 0 : w - (split * w - left) / zoom;
-    this.original.style.clipPath = held ? 'none' : `inset(0 ${cut}px 0 0)`;
+    const cut = w - (split * w - left) / zoom;
+    for (const image of [this.original, this.rival]) {
+      const whole = held && image === this.original;
+      const part = beside && !held && image === (this.spec.rival ? this.rival : this.original);
+      image.style.visibility = whole || part ? 'visible' : 'hidden';
+      image.style.clipPath = whole ? 'none' : `inset(0 ${cut}px 0 0)`;
+    }
     this.divider.hidden = this.line.hidden = !beside || held;
     this.line.style.left = `${split * 100}%`;
     this.divider.value = split * 1000;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TITLE = "Learn"
 
-HEART, CROSS, STRIPES, FADE, DIAGONAL = "Heart", "Cross", "Stripes", "Fade", "Two diagonals"
+HEART, CROSS, STRIPES, FADE, DIAGONAL, EMPTY = "Heart", "Cross", "Stripes", "Fade", "Two diagonals", "Empty"
 
 #: What the matrix drawn by hand says; what stands in braces is filled in by the browser.
 HAND = {

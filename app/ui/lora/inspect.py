@@ -1,0 +1,238 @@
+"""An adapter: what its layers hold, to which ranks it can be cut, and the cut one to save."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.ui import charts, figures, session, store, text
+from app.ui.lora.table import metrics
+from app.ui.store import remembered
+from app.ui.viewer import private
+from app.ui.words import lora as words
+from lowrank.errors import RankError, TensorError
+from lowrank.lora.adapter import LoRA
+from lowrank.lora.export import CONFIG, MODEL, kohya_file, peft_files, zipped
+from lowrank.lora.formats import Adapter, read_adapter
+from lowrank.lora.inspection import SHARES, Layer, inspect_adapter
+from lowrank.lora.resize import RULES, choose_ranks, foretell, resized
+from lowrank.lora.verify import verify_adapter
+
+
+class Files(NamedTuple):
+    """The files of an adapter."""
+
+    weights: bytes
+    config: bytes  #: empty where there is none
+
+
+#: Problems that are shown.
+_PROBLEMS = 10
+
+#: Digest of the example.
+_EXAMPLE = "example-adapter"
+
+
+def part() -> None:
+    """Show it."""
+    st.markdown(words.ADAPTER_INTRO)
+    files = st.file_uploader(
+        words.DROP_ADAPTER,
+        ["safetensors", "json"],
+        accept_multiple_files=True,
+        key="adapter_files",
+        help=words.DROP_ADAPTER_HELP,
+    )
+    if files:
+        data = sorted_out([(file.name, file.getvalue()) for file in files])
+        digest = "-".join(map(store.digest, data))
+    elif st.toggle(words.EXAMPLE, key="adapter_example", persist_state="session"):
+        st.caption(words.EXAMPLE_ON)
+        data, digest = example(), _EXAMPLE
+    else:
+        return
+    with st.spinner(words.INSPECTING):
+        layers, adapter, problems = inspected(digest, data)
+    facts(adapter, layers, problems)
+    ranks = cut(digest, data, adapter, layers)
+    table(layers, ranks)
+    heat_map(layers)
+
+
+def sorted_out(files: list[tuple[str, bytes]]) -> Files:
+    """Return the weights and the configuration among dropped files.
+
+    Raises
+    ------
+    TensorError
+        If there is not just one adapter.
+    """
+    weights = [data for name, data in files if not name.lower().endswith(".json")]
+    configs = [data for name, data in files if name.lower().endswith(".json")]
+    if not weights:
+        raise TensorError(words.NO_ADAPTER)
+    if len(weights) > 1 or len(configs) > 1:
+        raise TensorError(words.TWO_ADAPTERS)
+    return Files(weights[0], configs[0] if configs else b"")
+
+
+@remembered(queued=lambda digest, data: True)
+def inspected(digest: str, data: Files) -> tuple[tuple[Layer, ...], Adapter, tuple[str, ...]]:
+    """Read an adapter; return what its layers hold, the adapter without its numbers, and what is wrong with it."""
+    adapter = read_adapter(data.weights, data.config or None)
+    layers = inspect_adapter(adapter)
+    bare = Adapter({}, adapter.style, adapter.config, {}, adapter.notes)
+    return layers, bare, verify_adapter(data.weights, data.config or None)
+
+
+def facts(adapter: Adapter, layers: tuple[Layer, ...], problems: tuple[str, ...]) -> None:
+    """Say what the adapter is, and whether it will load."""
+    ranks = [layer.r for layer in layers]
+    low, high = min(ranks), max(ranks)
+    values = (
+        text.count(len(layers)),
+        text.count(sum(layer.parameters for layer in layers)),
+        f"{low}" if low == high else f"{low} to {high}",
+        words.STYLES[adapter.style],
+    )
+    metrics(dict(zip(words.ADAPTER_FACTS, values, strict=True)))
+    for note in adapter.notes:
+        st.info(text.plain(note))
+    for problem in problems[:_PROBLEMS]:
+        st.warning(text.plain(problem))
+    if len(problems) > _PROBLEMS:
+        st.caption(words.MORE_PROBLEMS.format(count=len(problems) - _PROBLEMS))
+    if not problems:
+        st.success(words.VERIFIED)
+
+
+def cut(digest: str, data: Files, adapter: Adapter, layers: tuple[Layer, ...]) -> dict[str, int]:
+    """Choose ranks by a rule, say what they keep, and offer the cut adapter; return the ranks."""
+    with st.container(border=True):
+        st.markdown(f"**{words.CUT}**")
+        left, middle = st.columns(2, vertical_alignment="bottom")
+        name = left.selectbox(
+            words.RULE,
+            list(RULES),
+            format_func=lambda rule: RULES[rule].name.capitalize(),
+            key="cut_rule",
+            persist_state="session",
+        )
+        rule = RULES[name]
+        whole = name in ("rank", "parameters")
+        default = int(rule.default) if whole else float(rule.default)
+        value = middle.number_input(
+            RULES[name].name.capitalize(),
+            min_value=int(rule.lowest) if whole else float(rule.lowest),
+            max_value=None if rule.highest is None else (int if whole else float)(rule.highest),
+            value=sum(layer.parameters for layer in layers) // 2 if name == "parameters" else default,
+            step=1 if whole else 0.05 if rule.highest == 1 else 1.0,
+            key=f"cut_{name}",
+            persist_state="session",
+        )
+        try:
+            ranks = choose_ranks(layers, name, float(value))
+        except RankError as error:
+            st.warning(str(error))
+            return {layer.name: layer.r for layer in layers}
+        told = foretell(layers, ranks)
+        (before, after), (low, high) = told.parameters, told.ranks
+        said = words.CUT_SAYS.format(
+            before=text.count(before),
+            after=text.count(after),
+            share=text.percent(after / before),
+            ranks=(words.ONE_RANK if low == high else words.RANKS).format(low=low, high=high),
+            energy=text.percent(told.energy),
+        )
+        st.markdown(said)
+        st.caption(rule.advice)
+        form, kind, button = st.columns(3, vertical_alignment="bottom")
+        shape = form.selectbox(
+            words.FORM,
+            list(words.FORMS),
+            format_func=words.FORMS.__getitem__,
+            key="cut_form",
+            persist_state="session",
+            help=words.FORM_HELP,
+            disabled=adapter.style == "kohya",
+        )
+        dtype = kind.selectbox(
+            words.DTYPE, ["float32", "float16", "bfloat16"], key="cut_dtype", persist_state="session"
+        )
+        make = session.bound(lambda: written(digest, name, float(value), shape, dtype, data))
+        file = "adapter-cut.safetensors" if adapter.style == "kohya" else "adapter-cut.zip"
+        mime = private("application/zip", file)
+        button.download_button(words.SAVE_ADAPTER, make, file, mime, key="cut_save", on_click="ignore", width="stretch")
+    return ranks
+
+
+@remembered(queued=lambda digest, data: True, within=store.brief)
+def written(digest: str, rule: str, target: float, form: str, dtype: str, data: Files) -> bytes:
+    """Cut an adapter and write it: PEFT's two files in an archive, or kohya's one."""
+    adapter = read_adapter(data.weights, data.config or None)
+    shorter = resized(adapter, choose_ranks(inspect_adapter(adapter), rule, target))
+    if adapter.style == "kohya":
+        return kohya_file(shorter, dtype=dtype)
+    return zipped(peft_files(shorter, dtype=dtype, pad_to=0 if form == "padded" else None))
+
+
+def table(layers: tuple[Layer, ...], ranks: dict[str, int]) -> None:
+    """Show every layer's figures."""
+    rows = [
+        {
+            "name": layer.name,
+            "shape": f"{layer.shape[0]} × {layer.shape[1]}",
+            "r": layer.r,
+            "scale": layer.scale,
+            "norm": layer.norm,
+            **{f"e{share * 100:.0f}": layer.needed(share) for share in SHARES},
+            "stable": layer.stable_rank,
+            "effective": layer.effective_rank,
+            "cut": ranks[layer.name],
+        }
+        for layer in layers
+    ]
+    formats = {"scale": "%.3g", "norm": "%.3g", "stable": "%.1f", "effective": "%.1f"}
+    st.markdown(f"**{words.LAYERS}**")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            name: st.column_config.NumberColumn(label, format=formats.get(name, "localized"))
+            if name not in ("name", "shape")
+            else st.column_config.TextColumn(label)
+            for name, label in words.LAYER_COLUMNS.items()
+        },
+        alt=words.LAYERS,
+    )
+
+
+def heat_map(layers: tuple[Layer, ...]) -> None:
+    """Draw the rank that each layer needs for a share of its energy."""
+    shares = [f"{share:.0%}" for share in SHARES]
+    needed = [[layer.needed(share) for share in SHARES] for layer in layers]
+    labels = (words.HEAT, words.HEAT_X, words.HEAT_Y, words.HEAT_SCALE)
+    chart = figures.heat([layer.name for layer in layers], shares, needed, labels)
+    worst = ", ".join(
+        f"{share} up to {max(column)}" for share, column in zip(shares, zip(*needed, strict=True), strict=True)
+    )
+    st.plotly_chart(chart, key="heat", config=charts.CONFIG, alt=f"{words.HEAT}: {worst}")
+
+
+@cache
+def example() -> Files:
+    """Make an adapter of 12 layers and rank 16, whose singular values fall as those of trained ones do."""
+    rng, layers = np.random.default_rng(0), {}
+    for i in range(6):
+        for part, (m, n) in {"self_attn.q_proj": (512, 512), "mlp.down_proj": (512, 1024)}.items():
+            fall = np.arange(1, 17) ** -(0.6 + 0.12 * i)
+            A = rng.standard_normal((16, n)) / n**0.5 * np.sqrt(fall)[:, None]
+            B = rng.standard_normal((m, 16)) / m**0.5 * np.sqrt(fall)
+            layers[f"model.layers.{i}.{part}"] = LoRA(A.astype(np.float32), B.astype(np.float32), 2.0)
+    files = peft_files(Adapter(layers))
+    return Files(files[MODEL], files[CONFIG])

@@ -1,0 +1,52 @@
+"""Open: the picture in a .lrk file, without the original, and what is left of it at lower ranks."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.ui import files, session, store, text
+from app.ui.viewer import private
+from app.ui.words import files as words
+from lowrank.codec import Header, inspect
+
+
+def page() -> None:
+    """Draw the page."""
+    st.markdown(words.OPEN_INTRO)
+    file = st.file_uploader(words.OPEN_DROP, type=["lrk"], key="open", help=words.OPEN_HELP)
+    if file is None:
+        return
+    data = file.getvalue()
+    header = inspect(data, files.OPEN)
+    digest = store.digest(data)
+    facts(file.name, header, len(data))
+    k = header.rank
+    if header.rank > 1:
+        k = st.slider(words.OPEN_RANK, 1, header.rank, header.rank, key=f"open_{digest}", help=words.OPEN_RANK_HELP)
+    with st.spinner(words.DECODING):
+        png = files.opened(digest, k, data)
+    said = words.OPEN_PICTURE.format(k=k, highest=header.rank)
+    st.image(png, caption=said, alt=said, output_format="PNG")  # or a JPEG would be shown
+    name = f"{text.file_stem(file.name)}-rank{k}.png"
+    make = session.bound(lambda: files.opened(digest, k, data))
+    label = words.OPEN_SAVE.format(k=k)
+    st.download_button(label, make, name, private("image/png", name), key="open_save", on_click="ignore")
+
+
+def facts(name: str, header: Header, size: int) -> None:
+    """Say what the file says of itself."""
+    m, n = header.shape
+    values = {
+        "arrangement": words.ARRANGEMENTS[header.arrangement],
+        "size": f"{n} × {m}",
+        "ranks": text.split(header.ranks) if len(header.ranks) > 1 else str(header.rank),
+        "bytes": text.size(size),
+        "rate": words.BITS.format(bits=8 * size / (m * n)),
+    }
+    st.markdown(f"**{text.literal(name)}**")
+    with st.container(horizontal=True, gap="large"):
+        for key, value in values.items():
+            st.metric(words.OPEN_FACTS[key], value, width="content")
+
+
+page()

@@ -1,0 +1,254 @@
+"""LoRA: every part says what the core says, takes files of any kind, and answers a wrong one with a sentence."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from app.ui import text
+from app.ui.lora import inspect, motion
+from app.ui.lora.approximate import error
+from app.ui.words import lora as words
+from lowrank import spectrum
+from lowrank.lora.advice import STARTING_POINT, SWEEPS, USUAL_RANKS, rank_table
+from lowrank.lora.budget import training_memory
+from lowrank.lora.formats import read_adapter
+from lowrank.lora.inspection import inspect_adapter
+from lowrank.lora.nf4 import bits_per_weight, dequantize, quantize, relative_error
+from lowrank.lora.resize import choose_ranks, foretell
+from lowrank.svd import exact_svd
+from views.screen import calm, explore, messages
+
+
+def lora(part):
+    at = explore().switch_page("views/lora.py")
+    at.session_state["lora_part"] = part
+    return calm(at.run())
+
+
+def metrics(at):
+    return {one.label: one.value for one in at.metric}
+
+
+def captions(at):
+    return [one.value for one in at.caption]
+
+
+def frames(at):
+    return [frame.value for frame in at.dataframe]
+
+
+def npy(a):
+    stream = io.BytesIO()
+    np.save(stream, a)
+    return stream.getvalue()
+
+
+# in motion
+
+
+def test_the_checks_are_those_of_the_notebooks_numbers():
+    at = lora("motion")
+    assert words.SLIP in captions(at)
+    found = motion.checks("test", *motion.START, b"")
+    assert found.rank == 16
+    assert found.forward < 1e-6
+    assert 0 < found.changed < 0.1
+
+
+def test_both_scalings_are_drawn():
+    chart = json.loads(lora("motion").get("plotly_chart")[0].proto.spec)
+    plain, rs = chart["data"]
+    assert (plain["y"][0], rs["y"][0]) == (16, 16)
+    assert plain["y"][-1] == pytest.approx(16 / 512)
+    assert rs["y"][-1] == pytest.approx(16 / 512**0.5)
+
+
+# a matrix at rank r
+
+
+def test_the_error_is_that_of_the_truncated_svd():
+    a = np.random.default_rng(0).standard_normal((256, 256))
+    svd = exact_svd(a)
+    shown = metrics(lora("matrix"))
+    assert shown[words.APPROXIMATION] == text.percent(spectrum.relative_error(svd)[16])
+    assert shown[words.STORED] == "8,192"
+    assert shown[words.BREAK_EVEN] == "128"
+    np.testing.assert_allclose(error(svd.s), spectrum.relative_error(svd), atol=1e-12)
+
+
+@pytest.mark.parametrize("source", ["lowrank", "picture"])
+def test_other_matrices(source):
+    at = lora("matrix")
+    at.segmented_control(key="matrix_source").set_value(source).run()
+    calm(at)
+    (table,) = frames(at)
+    assert table["energy"].is_monotonic_increasing
+    if source == "lowrank":
+        assert table.set_index("r").energy[16] > 90
+
+
+def test_a_matrix_of_ones_own():
+    a = np.outer(np.arange(1.0, 31), np.arange(1.0, 21))
+    at = lora("matrix")
+    at.segmented_control(key="matrix_source").set_value("upload").run()
+    assert [one.value for one in at.info] == [words.NO_MATRIX]
+    for name, data in (("a.npy", npy(a)), ("a.csv", "\n".join(",".join(map(str, row)) for row in a.tolist()).encode())):
+        at.file_uploader(key="matrix_file").set_value([(name, data, "application/octet-stream")]).run()
+        calm(at)
+        assert metrics(at)[words.OF_MATRIX] == "600"
+        assert float(frames(at)[0].relative_error[0]) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    {
+        npy(np.full((3, 3), np.nan)): "NaN",
+        npy(np.zeros((2, 2, 2))): "axes",
+        npy(np.zeros((3000, 3000), np.int8)): "page takes up to",
+        b"1,2\n3,x\n": "no number",
+        b"\x93NUMPY\x01\x00\xff\xff": "no .npy file",
+        b"<html>": "no number",
+        b"": "empty",
+    }.items(),
+    ids=str,
+)
+def test_a_wrong_matrix_is_a_sentence(data, says):
+    at = lora("matrix")
+    at.segmented_control(key="matrix_source").set_value("upload").run()
+    at.file_uploader(key="matrix_file").set_value([("a.npy", data, "")]).run()
+    calm(at)
+    (said,) = messages(at)
+    assert says in said.replace("\\", "")
+
+
+# adapter
+
+
+def adapter_page(*files):
+    at = lora("adapter")
+    at.file_uploader(key="adapter_files").set_value([(name, data, "") for name, data in files]).run()
+    return calm(at)
+
+
+@pytest.fixture(scope="module")
+def example():
+    return inspect.example()
+
+
+def test_an_adapters_layers(example):
+    data, config = example
+    at = adapter_page(("adapter_model.safetensors", data), ("adapter_config.json", config))
+    layers = inspect_adapter(read_adapter(data, config))
+    (table,) = frames(at)
+    assert list(table.name) == [layer.name for layer in layers]
+    assert list(table.e90) == [layer.needed(0.9) for layer in layers]
+    assert [one.value for one in at.success] == [words.VERIFIED]
+    heat = json.loads(at.get("plotly_chart")[0].proto.spec)["data"][0]
+    assert heat["type"] == "heatmap"
+
+
+def test_without_a_configuration_that_is_said(example):
+    at = adapter_page(("adapter_model.safetensors", example[0]))
+    assert any("alpha is taken as r" in one.value.replace("\\", "") for one in at.info)
+    assert any("adapter_config.json" in one.value.replace("\\", "") for one in at.warning)
+
+
+@pytest.mark.parametrize(("rule", "target"), [("rank", 4), ("energy", 0.9), ("parameters", 100_000)])
+def test_what_a_cut_keeps_is_told(example, rule, target):
+    data, config = example
+    at = adapter_page(("a.safetensors", data), ("a.json", config))
+    at.selectbox(key="cut_rule").set_value(rule).run()
+    at.number_input(key=f"cut_{rule}").set_value(target).run()
+    calm(at)
+    layers = inspect_adapter(read_adapter(data, config))
+    told = foretell(layers, choose_ranks(layers, rule, target))
+    said = next(one.value for one in at.markdown if "numbers (" in one.value)
+    assert f"{told.parameters[1]:,}" in said
+    assert text.percent(told.energy) in said
+    assert list(frames(at)[0].cut) == list(choose_ranks(layers, rule, target).values())
+
+
+@pytest.mark.parametrize("form", words.FORMS)
+def test_the_cut_adapter_is_one(example, form):
+    data, config = example
+    made = inspect.written("digest", "energy", 0.5, form, "bfloat16", example)
+    archive = zipfile.ZipFile(io.BytesIO(made))
+    weights, settings = (archive.read(name) for name in ("adapter_model.safetensors", "adapter_config.json"))
+    adapter = read_adapter(weights, settings)
+    wanted = choose_ranks(inspect_adapter(read_adapter(data, config)), "energy", 0.5)
+    ranks = adapter.ranks
+    assert ranks == wanted if form == "patterns" else set(ranks.values()) == {max(wanted.values())}
+
+
+def test_files_that_are_no_adapter(example):
+    for files, says in (
+        ([("a.json", example[1])], words.NO_ADAPTER),
+        ([("a.safetensors", example[0]), ("b.safetensors", example[0])], words.TWO_ADAPTERS),
+    ):
+        assert [said.replace("\\", "") for said in messages(adapter_page(*files))] == [says]
+    hostile = json.dumps(
+        {"<img src=x onerror=alert(1)>": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
+    ).encode()
+    for data in (b"", b"\xff" * 40, len(hostile).to_bytes(8, "little") + hostile + bytes(4)):
+        (said,) = messages(adapter_page(("a.safetensors", data)))
+        assert "<img" not in said
+
+
+def test_the_example_is_there_without_a_file():
+    at = lora("adapter")
+    at.toggle(key="adapter_example").set_value(True).run()
+    calm(at)
+    assert words.EXAMPLE_ON in captions(at)
+    assert len(frames(at)[0]) == 12
+
+
+# which r?
+
+
+def test_costs_and_sweeps():
+    at = lora("choice")
+    assert [one.value for one in at.info] == [STARTING_POINT]
+    costs, *sweeps = frames(at)
+    shapes = [(384, 384)] * 24 + [(1536, 384)] * 6 + [(384, 1536)] * 6
+    assert list(costs.parameters) == [row.parameters for row in rank_table(shapes, USUAL_RANKS)]
+    assert len(sweeps) == len(SWEEPS)
+    at.selectbox(key="choice_model").set_value("own").run()
+    assert calm(at).dataframe[0].value.energy.is_monotonic_increasing
+    for sweep in SWEEPS:
+        assert any(sweep.source[1:] in said for said in captions(at))
+
+
+def test_weights_need_hundreds_of_ranks():
+    boxes = json.loads(lora("choice").get("plotly_chart")[0].proto.spec)["data"]
+    (ninety,) = (box["y"] for box in boxes if box["name"] == "90%")
+    assert (min(ninety), max(ninety), len(ninety)) == (138, 205, 24)
+
+
+# QLoRA
+
+
+def test_error_and_bits_are_the_cores():
+    a = np.random.default_rng(0).standard_normal((256, 256))
+    at = lora("qlora")
+    assert metrics(at)[words.BITS] == f"{bits_per_weight('NF4', 64, double=True):.4f}"
+    assert metrics(at)[words.ERROR] == text.percent(relative_error(a, dequantize(quantize(a, double=True))))
+    table, memory = frames(at)
+    assert float(table.set_index("kind").loc["NF4", "64"]) == pytest.approx(9.2, abs=0.05)
+    assert list(memory.total) == pytest.approx(
+        [training_memory(way, 6_476_000_000, 262_400_000, 40_000_000).total / 1e9 for way in ("full", "lora", "qlora")]
+    )
+
+
+def test_an_adapter_for_what_four_bits_leave():
+    at = lora("qlora")
+    at.toggle(key="qlora_residual").set_value(True)
+    calm(at.run(timeout=60))
+    chart = json.loads(at.get("plotly_chart")[-1].proto.spec)
+    curves = {trace["name"]: trace["y"] for trace in chart["data"]}
+    alone = curves[words.WITHOUT.format(kind="NF4")]
+    loftq, qpissa = (curves[words.ONCE.format(start=start)] for start in ("LoftQ", "QPiSSA"))
+    assert all(x > y for x, y in zip(alone, loftq, strict=True))
+    assert list(qpissa) == sorted(qpissa, reverse=True)

@@ -114,8 +114,9 @@ class _Line:
     def send(self, head: dict[str, Any], *bodies: Any) -> None:
         written = json.dumps(head).encode()
         for part in (struct.pack("<I", len(written)), written, *bodies):
-            self._in_time()
-            self._connection.sendall(part)
+            if part:  # who has all may have answered and gone, and then even nothing cannot be sent
+                self._in_time()
+                self._connection.sendall(part)
 
     def receive_head(self) -> dict[str, Any]:
         size = bytearray(4)
@@ -196,14 +197,18 @@ def _child() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Have a child forked; return the server, and the line to the child."""
     for _ in range(2):  # once more with a new server, should this one have been killed
         ours, its_end = socket.socketpair()
-        with its_end:
-            try:
-                with _lock:
-                    process, control = _running()
+        try:
+            with its_end, _lock:
+                process, control = _running()
+                try:
                     socket.send_fds(control, [b"."], [its_end.fileno()])
-                return process, ours
-            except OSError:
-                ours.close()
+                except OSError:  # its sockets close a moment before it is gone, and it must not be met again
+                    process.kill()
+                    process.wait()
+                    raise
+            return process, ours
+        except OSError:
+            ours.close()
     raise Refusal.BUSY.error()
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,6 +147,24 @@ def test_a_server_that_is_killed_is_replaced():
     os.kill(pid, signal.SIGKILL)
     assert sandbox.read_picture(OPENS["PNG of 13 x 7"].data).pixels.shape == (7, 13)
     assert server() != pid
+
+
+def test_a_server_that_is_about_to_be_gone_is_not_met_again(monkeypatch):
+    """It has closed its line, and is not dead yet; so one under load may stay for both attempts."""
+    ours, its_end = socket.socketpair()
+    its_end.close()
+    dying = subprocess.Popen(["sleep", "60"])
+    monkeypatch.setattr(sandbox, "_server", (dying, ours))
+    assert sandbox.read_picture(OPENS["PNG of 13 x 7"].data).pixels.shape == (7, 13)
+    assert dying.returncode == -signal.SIGKILL
+    sandbox.stop()
+
+
+def test_an_empty_file_is_not_sent():
+    """A child that has read all it was promised may have answered and gone: to send it nothing would be an error."""
+    sent = []
+    sandbox._Line(SimpleNamespace(sendall=sent.append)).send({"bytes": 0}, b"")
+    assert sent and all(sent)
 
 
 def test_where_no_server_starts_that_is_said(monkeypatch):

@@ -164,7 +164,8 @@ def test_an_empty_file_is_not_sent():
     """A child that has read all it was promised may have answered and gone: to send it nothing would be an error."""
     sent = []
     sandbox._Line(SimpleNamespace(sendall=sent.append)).send({"bytes": 0}, b"")
-    assert sent and all(sent)
+    assert sent
+    assert all(sent)
 
 
 def test_where_no_server_starts_that_is_said(monkeypatch):

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.ui import charts, figures, files, session, text
+from app.ui.needle import needle
 from app.ui.pictures import Picture
 from app.ui.store import remembered
 from app.ui.viewer import private, publish
@@ -94,7 +95,7 @@ def verdict(weights: dict[str, int]) -> str:
 
 
 def rate_chart(picture: Picture, color: Color, k: int) -> None:
-    """Draw the codecs' curves, which do not depend on the rank, and say where rank k lies."""
+    """Draw the codecs' curves, which do not depend on the rank, and mark where rank k lies."""
     measure = st.segmented_control(
         words.MEASURE,
         list(words.MEASURES),
@@ -111,14 +112,17 @@ def rate_chart(picture: Picture, color: Color, k: int) -> None:
         bar.progress(done / len(files.CURVES), words.DRAWING.format(name=name))
         files.curve(picture.digest, color, codec, picture.data)
     bar.empty()
-    st.plotly_chart(
-        figure(picture.digest, color, measure, picture.data),
-        key="rate_chart",
-        config=charts.CONFIG,
-        alt=alternative(picture, color, measure),
-    )
-    with st.spinner(words.WEIGHING):
-        here = files.mark(picture.digest, color, k, picture.data)
+    with st.container(gap=None):
+        st.plotly_chart(
+            figure(picture.digest, color, measure, picture.data),
+            key="rate_chart",
+            config=charts.CONFIG,
+            alt=alternative(picture, color, measure),
+        )
+        with st.spinner(words.WEIGHING):
+            here = files.mark(picture.digest, color, k, picture.data)
+        if math.isfinite(reached := getattr(here, measure)):
+            needle("rate_chart", k, at=(here.bits_per_pixel, reached))
     st.caption(words.MARK.format(k=k, bits=here.bits_per_pixel, psnr=text.decibel(here.psnr)))
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.ui import cached, charts, inputs, pictures, scene, session, state, text
 from app.ui.charts import Series
+from app.ui.needle import needle
 from app.ui.pictures import Picture
 from app.ui.viewer import private, viewer
 from lowrank.color import Color
@@ -29,14 +30,16 @@ def page() -> None:
     measure, log_rank, log_value = inputs.chart_choice("compare")
     titles = pictures.titles()
     series = [one_series(picture, titles[picture.id], measure) for picture in chosen]
-    st.plotly_chart(
-        charts.figure(series, measure, log_rank=log_rank, log_value=log_value),
-        key="compare_chart",
-        config=charts.CONFIG,
-        alt=charts.alternative(series, measure),
-    )
-    st.caption(text.COMPARE_HINT)
     k = min(view.rank, max(len(one.curve.k) for one in series))
+    with st.container(gap=None):
+        st.plotly_chart(
+            charts.figure(series, measure, log_rank=log_rank, log_value=log_value),
+            key="compare_chart",
+            config=charts.CONFIG,
+            alt=charts.alternative(series, measure),
+        )
+        needle("compare_chart", k)
+    st.caption(text.COMPARE_HINT)
     strip(chosen, titles)
     table(chosen, titles, k)
     st.download_button(

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.ui import cached, charts, filing, inputs, scene, session, state, text
+from app.ui.needle import needle
 from app.ui.pictures import Picture
 from app.ui.store import remembered
 from app.ui.viewer import Mark, private, viewer
@@ -33,7 +34,7 @@ def page() -> None:
     with st.container(border=True):
         inputs.target(picture, color)
     downloads(picture, color, k)
-    curve_chart(picture, color)
+    curve_chart(picture, color, k)
     filing.section(picture, color, k, cached.shape(picture.digest, picture.data))
     slow = [large and measure_ssim(picture, color), filing.prepare_rival(picture, color, k)]
     if any(slow):  # so measured and made when all else stands
@@ -128,17 +129,19 @@ def downloads(picture: Picture, color: Color, k: int) -> None:
             st.download_button(label, work, name, private(mime, name), key=f"download_{i}", on_click="ignore")
 
 
-def curve_chart(picture: Picture, color: Color) -> None:
-    """Draw the picture's curves; the chart stays the same while the rank moves."""
+def curve_chart(picture: Picture, color: Color, k: int) -> None:
+    """Draw the picture's curves; the chart stays the same while the rank moves, and the mark goes over it."""
     measure, log_rank, log_value = inputs.chart_choice("explore")
     spectrum = cached.spectrum(picture.digest, color, picture.data)
     series = [charts.Series(picture.title, inputs.curve(picture, color, measure), spectrum)]
-    st.plotly_chart(
-        figure(picture.digest, color, measure, log_rank, log_value, picture.data),
-        key="explore_chart",
-        config=charts.CONFIG,
-        alt=charts.alternative(series, measure),
-    )
+    with st.container(gap=None):
+        st.plotly_chart(
+            figure(picture.digest, color, measure, log_rank, log_value, picture.data),
+            key="explore_chart",
+            config=charts.CONFIG,
+            alt=charts.alternative(series, measure),
+        )
+        needle("explore_chart", k)
     st.caption(text.optimality(spectrum.excess, allotted=color == "ycbcr"))
 
 

@@ -67,6 +67,15 @@ _PIXELS = """(canvas) => {
     return [height, width, btoa(text)];
 }"""
 
+_NEEDLE = """(chart) => {
+    const plot = document.querySelector(`.st-key-${chart} .js-plotly-plot`);
+    const mark = plot.querySelector('.lowrank-needle');
+    if (!mark || getComputedStyle(mark).visibility === 'hidden') return null;
+    const { xaxis, yaxis } = plot._fullLayout, box = mark.getBoundingClientRect(), all = plot.getBoundingClientRect();
+    const ring = box.width > 4, x = box.left + box.width / 2, y = box.top + (ring ? box.height / 2 : 0);
+    return [mark.innerText, xaxis.p2d(x - all.left - xaxis._offset), yaxis.p2d(y - all.top - yaxis._offset)];
+}"""
+
 
 class AppPage:
     """Explore and Compare in one tab."""
@@ -351,6 +360,11 @@ class AppPage:
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
         return box["x"] + box["width"] * x, box["y"] + box["height"] * y
+
+    def needle(self, chart: str = "explore_chart") -> tuple[str, float, float] | None:
+        """What the mark over a chart says, and where its point or its line stands; None where it is out of view."""
+        found = self.page.evaluate(_NEEDLE, chart)
+        return tuple(found) if found else None
 
     # -- Compare ------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -45,6 +46,23 @@ def test_zoom_on_explore_survives_a_rank_change(app):
     app.rank_by_number(51)
     app.rank_by_stop(20)
     assert app.axes() == zoomed
+
+
+@pytest.mark.parametrize("page", ["explore", "compare"])
+def test_the_mark_in_the_chart_goes_with_the_slider(app, page):
+    app.open("/" if page == "explore" else "/compare", rank=50)
+    chart = f"{page}_chart"
+    app.page.locator(".lowrank-needle").wait_for()
+    said, rank, _ = app.needle(chart)
+    assert (said, rank) == (text.AT_RANK.format(k=50), pytest.approx(50, rel=0.005))
+    app.rank_by_number(120)
+    said, rank, _ = app.needle(chart)
+    assert (said, rank) == (text.AT_RANK.format(k=120), pytest.approx(120, rel=0.005))
+    (low, high), _ = app.zoom((0.05, 0.2))  # a part of the axis that rank 120 is not in
+    assert not low <= np.log10(120) <= high
+    assert app.needle(chart) is None
+    app.rank_by_number(round(10 ** ((low + high) / 2)))
+    assert app.needle(chart) is not None
 
 
 def test_a_link_restores_the_comparison(new_page):

@@ -1,6 +1,7 @@
 """Files in a browser: .lrk saved on Explore opens on Open; a JPEG stands behind the divider; all of it fits."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 import lowrank
+from app.ui import text
 from app.ui.words import files as words
 from browser.test_layout import crowding_everywhere
 from lowrank.codec import decode, inspect
@@ -71,5 +73,11 @@ def test_weights_and_chart_fit(app):
     switch(app, words.CHART, settled=False)
     expect(app.page.locator(".js-plotly-plot")).to_have_count(2, timeout=120_000)
     app.settled()
+    app.page.locator(".st-key-rate_chart .lowrank-needle").wait_for()
+    said, bits, psnr = app.needle("rate_chart")
+    here = app.page.get_by_text(words.MARK[:10]).inner_text()
+    assert said == text.AT_RANK.format(k=20)
+    assert bits == pytest.approx(float(re.search(r"[0-9.]+(?= bits)", here)[0]), abs=0.005)  # a pixel
+    assert psnr == pytest.approx(float(re.search(r"[0-9.]+(?= dB)", here.replace("\xa0", " "))[0]), abs=0.15)
     assert crowding_everywhere(app) == {}
     assert app.unnamed_pictures() == []

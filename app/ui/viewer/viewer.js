@@ -154,7 +154,9 @@ class Viewer {
     const entry = this.find('entry');
     if (!entry.matches(':focus') || this.entered) entry.value = k;
     this.entered = false;
-    this.find('viewer').dataset.rank = k;
+    const viewer = this.find('viewer');
+    if (viewer.dataset.rank !== String(k)) document.dispatchEvent(new CustomEvent('lowrank-rank', { detail: k })); // for charts
+    viewer.dataset.rank = k;
     [...this.find('stops').children].forEach((button, i) => {
       if (button.ariaPressed !== String(stops[i] === k)) button.ariaPressed = stops[i] === k;
     });

@@ -45,7 +45,10 @@ MEASURE = "Distortion"
 MEASURES = {"psnr": "PSNR", "ssim": "SSIM"}
 CHART_TITLES = {"psnr": "PSNR against bits per pixel", "ssim": "SSIM against bits per pixel"}
 AXES = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
-MARK = "The .lrk, whole, at rank {k}: {bits:.3f} bits per pixel, {psnr}."
+MARK = (
+    "The ring: the .lrk, whole, of rank {k}, with {bits:.3f} bits per pixel and {psnr}. Files made for a PSNR, which "
+    "are the curve, take more ranks, each less exactly, and so need fewer bits."
+)
 RATE_AXIS = "Rate (bits per pixel)"
 
 DOWNLOAD = "Download as .lrk"

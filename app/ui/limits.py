@@ -31,6 +31,9 @@ SESSION_UPLOADED = 240 * _MB
 KEPT = 8
 KEPT_BYTES = 120 * _MB
 
+#: Bytes of a file that a page other than those of pictures keeps; there are three such places.
+KEPT_FILE = 30 * _MB
+
 #: Bytes of all that is remembered of all sessions: what pages show, half; factors, the other half.
 REMEMBERED = _setting("LOWRANK_CACHE_MB", 200) * _MB
 SHOWN = FACTORS = REMEMBERED // 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.ui import files, session, store, text
+from app.ui import files, keeping, session, store, text
 from app.ui.viewer import private
 from app.ui.words import files as words
 from lowrank.codec import Header, inspect
@@ -13,13 +13,13 @@ from lowrank.codec import Header, inspect
 def page() -> None:
     """Draw the page."""
     st.markdown(words.OPEN_INTRO)
-    file = st.file_uploader(words.OPEN_DROP, type=["lrk"], key="open", help=words.OPEN_HELP)
-    if file is None:
+    dropped = keeping.drop_zone("open", words.OPEN_DROP, ["lrk"], about=words.OPEN_HELP)
+    if not dropped:
         return
-    data = file.getvalue()
+    file_name, data = dropped[0]
     header = inspect(data, files.OPEN)
     digest = store.digest(data)
-    facts(file.name, header, len(data))
+    facts(file_name, header, len(data))
     k = header.rank
     if header.rank > 1:
         k = st.slider(words.OPEN_RANK, 1, header.rank, header.rank, key=f"open_{digest}", help=words.OPEN_RANK_HELP)
@@ -27,7 +27,7 @@ def page() -> None:
         png = files.opened(digest, k, data)
     said = words.OPEN_PICTURE.format(k=k, highest=header.rank)
     st.image(png, caption=said, alt=said, output_format="PNG")  # or a JPEG would be shown
-    name = f"{text.file_stem(file.name)}-rank{k}.png"
+    name = f"{text.file_stem(file_name)}-rank{k}.png"
     make = session.bound(lambda: files.opened(digest, k, data))
     label = words.OPEN_SAVE.format(k=k)
     st.download_button(label, make, name, private("image/png", name), key="open_save", on_click="ignore")

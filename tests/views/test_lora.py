@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from app.ui import text
+from app.ui import limits, text
 from app.ui.lora import inspect, motion
 from app.ui.lora.approximate import error
 from app.ui.words import lora as words
@@ -122,6 +122,42 @@ def test_a_wrong_matrix_is_a_sentence(data, says):
     calm(at)
     (said,) = messages(at)
     assert says in said.replace("\\", "")
+
+
+def part(at, name):
+    at.segmented_control(key="lora_part").set_value(name)
+    return calm(at.run())
+
+
+def test_a_matrix_is_still_there_in_other_parts_until_it_is_taken_away():
+    at = lora("matrix")
+    at.segmented_control(key="matrix_source").set_value("upload").run()
+    at.file_uploader(key="matrix_file").set_value([("<b>a*.npy", npy(np.eye(20, 30)), "")])
+    assert metrics(calm(at.run()))[words.OF_MATRIX] == "600"
+    part(at, "motion")
+    part(at, "qlora")
+    assert [one.value for one in at.markdown if "In use" in one.value] == [
+        text.STILL_HERE.format(names=f"**{text.literal('<b>a*.npy')}** ({text.size(len(npy(np.eye(20, 30))))})")
+    ]
+    assert words.ERROR in metrics(at)
+    part(at, "matrix")
+    assert metrics(at)[words.OF_MATRIX] == "600"
+    at.button(key="matrix_file_away").click()
+    calm(at.run())
+    assert [one.value for one in at.info] == [words.NO_MATRIX]
+    part(at, "qlora")
+    assert words.ERROR not in metrics(at)
+
+
+def test_a_file_beyond_the_limit_is_used_and_not_kept(monkeypatch):
+    monkeypatch.setattr(limits, "KEPT_FILE", 4000)
+    at = lora("matrix")
+    at.segmented_control(key="matrix_source").set_value("upload").run()
+    at.file_uploader(key="matrix_file").set_value([("a.npy", npy(np.eye(20, 30)), "")])
+    assert metrics(calm(at.run()))[words.OF_MATRIX] == "600"
+    part(at, "motion")
+    part(at, "matrix")
+    assert [one.value for one in at.info] == [words.NO_MATRIX]
 
 
 # adapter

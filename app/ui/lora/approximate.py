@@ -21,7 +21,7 @@ _EXPLORE = Path(__file__).parents[2] / "views" / "explore.py"
 def part() -> None:
     """Show it."""
     st.markdown(words.MATRIX_INTRO)
-    source = matrices.choose("matrix")
+    source = matrices.choose()
     if source is None:
         return
     a = matrices.matrix(source.digest, source.name, source.data)

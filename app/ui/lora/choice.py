@@ -52,7 +52,7 @@ def costs(model: str) -> None:
 
 def costs_of_own() -> None:
     """Tabulate what each rank costs and keeps of a matrix."""
-    source = matrices.choose("choice")
+    source = matrices.choose()
     if source is not None:
         a = matrices.matrix(source.digest, source.name, source.data)
         own, _ = matrices.spectrum(source.digest, source.name, source.data)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.ui import charts, figures, session, store, text
+from app.ui import charts, figures, keeping, session, store, text
+from app.ui.keeping import File
 from app.ui.lora.table import metrics
 from app.ui.store import remembered
 from app.ui.viewer import private
@@ -40,15 +41,10 @@ _EXAMPLE = "example-adapter"
 def part() -> None:
     """Show it."""
     st.markdown(words.ADAPTER_INTRO)
-    files = st.file_uploader(
-        words.DROP_ADAPTER,
-        ["safetensors", "json"],
-        accept_multiple_files=True,
-        key="adapter_files",
-        help=words.DROP_ADAPTER_HELP,
-    )
+    types = ["safetensors", "json"]
+    files = keeping.drop_zone("adapter_files", words.DROP_ADAPTER, types, about=words.DROP_ADAPTER_HELP, several=True)
     if files:
-        data = sorted_out([(file.name, file.getvalue()) for file in files])
+        data = sorted_out(files)
         digest = "-".join(map(store.digest, data))
     elif st.toggle(words.EXAMPLE, key="adapter_example", persist_state="session"):
         st.caption(words.EXAMPLE_ON)
@@ -63,7 +59,7 @@ def part() -> None:
     heat_map(layers)
 
 
-def sorted_out(files: list[tuple[str, bytes]]) -> Files:
+def sorted_out(files: list[File]) -> Files:
     """Return the weights and the configuration among dropped files.
 
     Raises

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from app.ui import cached, pictures, store
+from app.ui import cached, keeping, pictures, store
 from app.ui.store import remembered
 from app.ui.words import lora as words
 from lowrank.color import to_planes
@@ -31,26 +31,24 @@ class Source:
     data: bytes = field(repr=False)
 
 
-def choose(key: str) -> Source | None:
-    """Ask for a matrix; None where one's own is not there yet."""
+def choose() -> Source | None:
+    """Ask for a matrix, the same in every part; None where one's own is not there yet."""
     kind = st.segmented_control(
         words.SOURCE,
         list(words.SOURCES),
         format_func=words.SOURCES.__getitem__,
-        key=f"{key}_source",
+        key="matrix_source",
         default="normal",
         required=True,
         persist_state="session",
     )
     if kind == "upload":
-        file = st.file_uploader(
-            words.DROP_MATRIX, ["npy", "csv", "txt", "tsv"], key=f"{key}_file", help=words.DROP_MATRIX_HELP
-        )
-        if file is None:
+        types = ["npy", "csv", "txt", "tsv"]
+        files = keeping.drop_zone("matrix_file", words.DROP_MATRIX, types, about=words.DROP_MATRIX_HELP)
+        if not files:
             st.info(words.NO_MATRIX)
             return None
-        data = file.getvalue()
-        return Source("upload", store.digest(data), data)
+        return Source("upload", store.digest(files[0].data), files[0].data)
     if kind == "picture":
         sample = next(iter(pictures.samples().values()))
         return Source("picture", sample.digest, sample.data)

@@ -31,7 +31,7 @@ _SIDE = 256
 def part() -> None:
     """Show it."""
     st.markdown(words.QLORA_INTRO)
-    source = matrices.choose("qlora")
+    source = matrices.choose()
     if source is not None:
         left, middle, right = st.columns(3, vertical_alignment="bottom")
         kind = left.segmented_control(

@@ -41,9 +41,9 @@ def _exact(a: Array, asked: Request, progress: Progress) -> SVD:
     return exact_svd(a).truncate(asked.k)
 
 
-def _gram(a: Array, asked: Request, progress: Progress) -> SVD:
+def _gram(a: Array, asked: Request, progress: Progress, *, flat: bool = False) -> SVD:
     k = asked.k
-    svd = gram_svd(a, k, seed=asked.seed, progress=progress) if k else _exact(a, asked, progress)
+    svd = gram_svd(a, k, seed=asked.seed, flat=flat, progress=progress) if k else _exact(a, asked, progress)
     resolved = a.dtype == np.float32 or k == 0 or svd.s[-1] > RESOLVED * svd.s[0]
     return svd if resolved else _exact(a, asked, progress)
 
@@ -63,7 +63,8 @@ def _sketched(a: Array, asked: Request, progress: Progress, *, krylov: bool) -> 
     try:
         return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
     except RangeTooLargeError:
-        return _best_exact(a, k)(a, asked, progress)
+        exact = _best_exact(a, k)
+        return _gram(a, asked, progress, flat=True) if exact is _gram else exact(a, asked, progress)
 
 
 def _blocked(a: Any, asked: Request, progress: Progress) -> SVD:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from lowrank import rangefinder, read_image, sketch, to_planes
 from lowrank.decompose import TOLERANCES, truncated_svd
 from lowrank.rangefinder import RangeTooLargeError
-from lowrank.sketch import gram_svd, sketched_svd
+from lowrank.sketch import _leading_in_float32, gram_svd, sketched_svd
 from lowrank.svd import exact_svd
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
@@ -194,6 +194,20 @@ def test_the_gram_matrix_finds_what_lapack_finds(dtype):
     np.testing.assert_allclose(gram.s, exact.s, rtol=1e-5 if dtype == np.float32 else 1e-11)
     assert_sound(a, gram, 200)
     assert excess(a, gram, [50, 200]) <= 1e-6
+
+
+@pytest.mark.parametrize("first", [1, 90, 1000])
+@pytest.mark.parametrize("shape", [(200, 300), (300, 200)])
+def test_a_flat_spectrum_is_as_good_in_float32(shape, first):
+    """And where it is not flat enough for that, float64 is still there."""
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.standard_normal((side, 200)))[0] for side in shape)
+    a = ((U * [first, *np.linspace(1.5, 1, 199)]) @ V.T).astype(np.float32)
+    svd = gram_svd(a, 60, flat=True)
+    assert_sound(a, svd, 60)
+    assert excess(a, svd, [1, 30, 60]) <= 1e-5
+    rough = _leading_in_float32(a if shape[0] == 200 else a.T, 60, float(np.square(a, dtype=np.float64).sum()))
+    assert (rough is None) == (first == 1000)
 
 
 def test_what_the_gram_matrix_cannot_resolve_is_left_to_lapack():

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gc
 import hashlib
+import logging
 import re
 import sys
 import time
@@ -30,6 +31,8 @@ from streamlit.web.server.server_util import get_url
 
 from app.ui import limits, memory, session, store
 from lowrank.threads import use_threads
+
+_log = logging.getLogger(__name__)
 
 _SWEEP = min(10, limits.FAREWELL)  # seconds between two rounds of clearing up
 
@@ -198,7 +201,10 @@ async def _sweep() -> None:
     left: dict[str, float] = {}
     while True:
         await asyncio.sleep(_SWEEP)
-        clear_up(left, time.monotonic())
+        try:
+            clear_up(left, time.monotonic())
+        except Exception:  # or nothing would ever be cleared up again
+            _log.exception("Clearing up failed; it is tried again in %s seconds.", _SWEEP)
 
 
 def clear_up(left: dict[str, float], now: float) -> None:

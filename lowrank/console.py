@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -62,20 +63,25 @@ def targets_of(args: argparse.Namespace) -> Sequence[Path | None]:
     if args.out is None and not args.beside:
         return [None] * len(args.pictures)
     if args.out is None:
-        return [picture.with_suffix(args.ending) for picture in args.pictures]
+        return _apart(args.pictures, [picture.with_suffix(args.ending) for picture in args.pictures])
     out, ending = Path(args.out), args.ending.format(**vars(args))
     if not args.several and not args.out.endswith(("/", os.sep)) and not out.is_dir():
         kind = Path(f"x{ending}").suffix
         if out.suffix.lower() != kind:
             raise LowrankError(f"{args.out!r} is no name for the result. End it in {kind}, or in / for a folder.")
         return [out]
-    targets: dict[Path, Path] = {}
-    for picture in args.pictures:
-        other = targets.setdefault(out / (picture.stem + ending), picture)
-        if other is not picture:
-            raise LowrankError(f"{str(other)!r} and {str(picture)!r} would get the same name. Do one at a time.")
+    targets = _apart(args.pictures, [out / (picture.stem + ending) for picture in args.pictures])
     out.mkdir(parents=True, exist_ok=True)
-    return list(targets)
+    return targets
+
+
+def _apart(pictures: Sequence[Path], targets: Sequence[Path]) -> Sequence[Path]:
+    """Return the targets of pictures, after making sure that no two are the same."""
+    first: dict[Path, Path] = {}
+    for picture, target in zip(pictures, targets, strict=True):
+        if (other := first.setdefault(target, picture)) is not picture:
+            raise LowrankError(f"{str(other)!r} and {str(picture)!r} would get the same name. Do one at a time.")
+    return targets
 
 
 def each(args: argparse.Namespace, work: Callable[[Path, Path | None], str], gap: str = "") -> int:
@@ -103,16 +109,18 @@ def each(args: argparse.Namespace, work: Callable[[Path, Path | None], str], gap
 
 def write(target: Path, data: bytes) -> None:
     """Write a file in one step: beside the target first, then under its name, so that no half of it is ever seen."""
-    part = target.with_name(f".lowrank-{os.getpid()}.part")
+    part, ours = target.with_name(f".lowrank-{secrets.token_hex(8)}.part"), False
     try:
         with part.open("xb") as stream:
+            ours = True
             stream.write(data)
         part.replace(target)
     except OSError as error:
         raise LowrankError(f"{str(target)!r} cannot be written: {error.strerror}.") from None
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        if ours:
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 def complain(message: object, code: int = 2) -> int:

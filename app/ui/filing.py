@@ -7,11 +7,11 @@ import math
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.ui import charts, figures, files, session, text
+from app.ui import charts, download, figures, files, text
 from app.ui.needle import needle
 from app.ui.pictures import Picture
 from app.ui.store import remembered
-from app.ui.viewer import private, publish
+from app.ui.viewer import publish
 from app.ui.words import files as words
 from lowrank.codec import Arrangement, highest_rank
 from lowrank.color import Color
@@ -189,14 +189,13 @@ def save(picture: Picture, color: Color, k: int, shape: tuple[int, ...]) -> None
             words.TARGETS[target], 100, 10**8, 20_000, 1000, key="lrk_bytes", persist_state="session"
         )
     name = f"{text.file_stem(picture.title)}-{arrangement}.lrk"
-    make = session.bound(lambda: files.lrk(picture.digest, color, arrangement, target, value, picture.data))
-    button.download_button(
+    download.button(
         words.SAVE,
-        make,
+        lambda: files.lrk(picture.digest, color, arrangement, target, value, picture.data),
         name,
-        private("application/octet-stream", name),
+        "application/octet-stream",
         key="lrk_save",
-        on_click="ignore",
+        within=button,
         width="stretch",
     )
     st.caption(words.SHELL)

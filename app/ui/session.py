@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import ParamSpec, TypeVar
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _P = ParamSpec("_P")
@@ -47,6 +48,20 @@ def bound(work: Callable[_P, _T]) -> Callable[_P, _T]:
             _acting.reset(token)
 
     return done
+
+
+def rerun() -> Callable[[], None]:
+    """Return what has the page of the session that asks run again, from any thread."""
+    asking = current()
+
+    def again() -> None:
+        # Streamlit has no public way to it from outside of a run
+        found = runtime.get_instance()._session_mgr.get_active_session_info(asking) if runtime.exists() else None
+        if found:
+            page = found.session
+            page._event_loop.call_soon_threadsafe(lambda: page.request_rerun(page._client_state))
+
+    return again
 
 
 def give_way() -> None:

@@ -143,10 +143,12 @@ def remembered(
     """
 
     def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
+        name = f"{make.__module__}.{make.__qualname__}"
+
         @wraps(make)
         def found(digest: str, *rest: Any, watch: work.Watch = notice.show) -> Any:
             *options, data = rest
-            key = (owner(digest), make.__qualname__, digest, *options)
+            key = (owner(digest), name, digest, *options)
             value = within.get(key, _MISSING)
             if value is not _MISSING:
                 return value
@@ -162,7 +164,7 @@ def remembered(
                 notice.clear()
 
         found.is_known = lambda digest, *options: (
-            within.get((owner(digest), make.__qualname__, digest, *options), _MISSING) is not _MISSING
+            within.get((owner(digest), name, digest, *options), _MISSING) is not _MISSING
         )
         return found
 

@@ -37,7 +37,6 @@ ON_READING = "On reading: {notes}."
 CAP = "{n} × {m} pixels, so its rank ends at {cap}."
 
 RANK = "Rank k"
-RANK_ENTRY = "Common rank k"
 
 #: What the viewer says; `{rank}`, `{levels}` and `{key}` are filled in by the browser.
 VIEWER = {

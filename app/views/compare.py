@@ -7,11 +7,11 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app.ui import cached, charts, inputs, pictures, scene, session, state, text
+from app.ui import cached, charts, download, inputs, pictures, scene, state, text
 from app.ui.charts import Series
 from app.ui.needle import needle
 from app.ui.pictures import Picture
-from app.ui.viewer import private, viewer
+from app.ui.viewer import viewer
 from lowrank.color import Color
 
 
@@ -42,14 +42,9 @@ def page() -> None:
     st.caption(text.COMPARE_HINT)
     strip(chosen, titles)
     table(chosen, titles, k)
-    st.download_button(
-        text.COMPARE_DOWNLOAD,
-        session.bound(partial(all_curves, [(text.file_stem(titles[p.id]), p, inputs.color_of(p)) for p in chosen])),
-        "curves.csv",
-        private("text/csv", "curves"),
-        on_click="ignore",
-        key="download_curves",
-    )
+    named = [(text.file_stem(titles[picture.id]), picture, inputs.color_of(picture)) for picture in chosen]
+    make = partial(all_curves, named)
+    download.button(text.COMPARE_DOWNLOAD, make, "curves.csv", "text/csv", key="download_curves")
 
 
 def choice() -> list[Picture]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.ui import cached, charts, filing, inputs, scene, session, state, text
+from app.ui import cached, charts, download, filing, inputs, scene, state, text
 from app.ui.needle import needle
 from app.ui.pictures import Picture
 from app.ui.store import remembered
-from app.ui.viewer import Mark, private, viewer
+from app.ui.viewer import Mark, viewer
 from app.ui.words import files as files_words
 from lowrank.color import Color
 
@@ -125,8 +125,7 @@ def downloads(picture: Picture, color: Color, k: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{text.DOWNLOADS}**", width="content")
         for i, (label, name, mime, make) in enumerate(offers):
-            work = session.bound(make)
-            st.download_button(label, work, name, private(mime, name), key=f"download_{i}", on_click="ignore")
+            download.button(label, make, name, mime, key=f"download_{i}")
 
 
 def curve_chart(picture: Picture, color: Color, k: int) -> None:

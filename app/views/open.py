@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.ui import files, keeping, session, store, text
-from app.ui.viewer import private
+from app.ui import download, files, keeping, store, text
 from app.ui.words import files as words
 from lowrank.codec import Header, inspect
 
@@ -28,9 +27,8 @@ def page() -> None:
     said = words.OPEN_PICTURE.format(k=k, highest=header.rank)
     st.image(png, caption=said, alt=said, output_format="PNG")  # or a JPEG would be shown
     name = f"{text.file_stem(file_name)}-rank{k}.png"
-    make = session.bound(lambda: files.opened(digest, k, data))
     label = words.OPEN_SAVE.format(k=k)
-    st.download_button(label, make, name, private("image/png", name), key="open_save", on_click="ignore")
+    download.button(label, lambda: files.opened(digest, k, data), name, "image/png", key="open_save")
 
 
 def facts(name: str, header: Header, size: int) -> None:

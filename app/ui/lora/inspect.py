@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.ui import charts, figures, keeping, session, store, text
+from app.ui import charts, download, figures, keeping, store, text
 from app.ui.keeping import File
 from app.ui.lora.table import metrics
 from app.ui.store import remembered
-from app.ui.viewer import private
 from app.ui.words import lora as words
 from lowrank.errors import RankError, TensorError
 from lowrank.lora.adapter import LoRA
@@ -159,10 +158,16 @@ def cut(digest: str, data: Files, adapter: Adapter, layers: tuple[Layer, ...]) -
         dtype = kind.selectbox(
             words.DTYPE, ["float32", "float16", "bfloat16"], key="cut_dtype", persist_state="session"
         )
-        make = session.bound(lambda: written(digest, name, float(value), shape, dtype, data))
         file = "adapter-cut.safetensors" if adapter.style == "kohya" else "adapter-cut.zip"
-        mime = private("application/zip", file)
-        button.download_button(words.SAVE_ADAPTER, make, file, mime, key="cut_save", on_click="ignore", width="stretch")
+        download.button(
+            words.SAVE_ADAPTER,
+            lambda: written(digest, name, float(value), shape, dtype, data),
+            file,
+            "application/zip" if file.endswith(".zip") else "application/octet-stream",
+            key="cut_save",
+            within=button,
+            width="stretch",
+        )
     return ranks
 
 

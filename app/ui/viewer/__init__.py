@@ -68,11 +68,6 @@ def publish(data: bytes, mime: str, name: str, digest: str) -> str:
     return get_instance().media_file_mgr.add(data, mime, f"lowrank-{name}", session.token(digest))
 
 
-def private(mime: str, name: str) -> str:
-    """Return a type of content for a download: its name is shown, so the secret is a parameter of the type."""
-    return f"{mime}; token={session.token(name)}"
-
-
 def viewer(
     panes: Sequence[dict[str, Any]],
     *,

@@ -88,7 +88,8 @@ def figure(
         chart.update_xaxes(type="log", range=[0, np.log10(max(highest, 2)) + 0.01], tickvals=ticks)
     chart.update_yaxes(title=axis, type="log" if log_value else "linear")
     if log_value:
-        chart.update_yaxes(dtick=1 if decades(chart) > 2 else "D2", exponentformat="power")
+        ticks = {"tickformat": "~%"} if measure == "relative_error" else {"exponentformat": "power"}
+        chart.update_yaxes(dtick=1 if decades(chart) > 2 else "D2", **ticks)
     return chart
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,15 @@ def button(
 
     place = st if within is None else within
     place.download_button(label, session.bound(made), name, private(mime, name), key=key, on_click="ignore", **layout)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the log has use for it: what the reader is told has no traceback there."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error and error.__cause__, LowrankError)
+
+
+logging.getLogger("streamlit.runtime.backend_operation_handler").addFilter(_is_news)
 
 
 def private(mime: str, name: str) -> str:

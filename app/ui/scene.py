@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -88,7 +88,9 @@ def _full(digest: str, color: Color, size: Size, data: bytes) -> Drawn:
 def _preview(digest: str, color: Color, size: Size, data: bytes) -> Drawn:
     svd, curve = cached.preview_factors(digest, color, data), cached.preview_curve(digest, color, data)
     planes = to_planes(cached.preview_pixels(digest, data), color)
-    return _drawn(svd, curve, planes, cached.shape(digest, data), color, size)
+    drawn = _drawn(svd, curve, planes, cached.shape(digest, data), color, size)
+    # a reduced picture is decibels closer at the same rank: its numbers would not be those of the picture
+    return replace(drawn, readout={name: [text.PENDING] * len(said) for name, said in drawn.readout.items()})
 
 
 def _drawn(svd: SVD, curve: Curve, planes: Array, shape: tuple[int, ...], color: Color, size: Size) -> Drawn:

@@ -12,7 +12,7 @@ TAGLINE = "See and measure what rank k keeps"
 EXPLORE = "Explore"
 COMPARE = "Compare"
 
-COLOR = "Planes"
+COLOR = "Colour"
 COLORS = {"gray": "Grey", "rgb": "Colour", "ycbcr": "Colour, allotted ranks"}
 COLORS_HELP = (
     "Colour: red, green and blue have the same rank. Allotted ranks: brightness (Y) has rank k, and the colour planes "
@@ -52,6 +52,7 @@ VIEWER = {
     "play": "Play",
     "pause": "Stop",
     "beside": "Original beside",
+    "left": "Original",
     "hold": "Hold: original",
     "divider": "Divider between the original and the rank-k picture",
     "stage": "Picture. Plus and minus zoom, arrows move, space shows the original.",
@@ -75,7 +76,7 @@ NUMBERS = {
     "energy": ("Energy", "Share of the squared norm that rank k keeps."),
     "relative_error": ("Relative error", "Frobenius norm of the error over that of the picture, before rounding."),
     "numbers": ("Stored numbers", "k columns, k rows and k singular values: k (m + n + 1) for each plane."),
-    "ratio": ("Compression ratio", "Numbers of the picture over stored numbers. Below 1 the factors are the larger."),
+    "ratio": ("Ratio of numbers", "Numbers of the picture over stored numbers. Below 1 the factors are the larger."),
     "bytes": ("Factors", "Bytes of the raw factors as float32, without any coding."),
     "pixels": ("Pixels", "Bytes of the raw picture at 8 bits for each sample, without any coding."),
 }
@@ -96,6 +97,8 @@ SMALLER = (
     "They stay so {bytes}; counted as numbers, {numbers}."
 )
 
+EVERY_RANK = "at every rank here"
+
 TARGET_TITLE = "Choose the rank by a target"
 TARGET_RULE = "Rule"
 TARGET_SET = "Set rank"
@@ -113,7 +116,7 @@ RULE_NAMES = {
     "relative_error": "Relative error",
     "energy": "Energy",
     "bytes": "Bytes",
-    "break_even": "Break-even",
+    "break_even": "Break-even, numbers",
     "gavish_donoho": "Gavish-Donoho (noise)",
 }
 
@@ -164,7 +167,7 @@ COMPARE_COLUMNS = {
     "energy": "Energy (%)",
     "relative_error": "Relative error (%)",
     "numbers": "Stored numbers",
-    "ratio": "Ratio",
+    "ratio": "Ratio of numbers",
     "bytes": "Factors (bytes)",
     "ranks": ALLOTTED_NUMBERS["ranks"][0],
 }
@@ -230,10 +233,9 @@ def power(value: float) -> str:
 
 
 def cost(sentence: str, word: str, break_even: dict[str, int | None], highest: int) -> str:
-    """`LARGER` or `SMALLER` with its ranks: at (up to) rank 63, or beyond the highest one."""
-    places = {
-        by: f"beyond rank {highest}" if rank is None else f"{word} rank {rank}" for by, rank in break_even.items()
-    }
+    """`LARGER` or `SMALLER` with its ranks: at (up to) rank 63, or what is so where that is beyond the highest one."""
+    beyond = EVERY_RANK if word == "up to" else f"beyond rank {highest}"
+    places = {by: beyond if rank is None else f"{word} rank {rank}" for by, rank in break_even.items()}
     return sentence.format(**places)
 
 

@@ -57,9 +57,10 @@ def test_a_broken_file_is_a_sentence(app):
 def test_a_jpeg_of_the_same_bytes_stands_behind_the_divider(app):
     app.open(rank=60).upload(CUP)
     switch(app, words.BESIDE)
-    app.viewer.get_by_role("button", name=words.BESIDE_VIEWER["beside"]).click()
     shown = app.viewer.locator("img.rival")
-    expect(shown).to_be_visible()
+    expect(shown).to_be_visible()  # at once: it was asked for
+    expect(app.viewer.locator(".side").first).to_have_text(words.BESIDE_VIEWER["left"])
+    expect(app.viewer.locator(".side").last).to_have_text(text.AT_RANK.format(k=60))
     expect(app.viewer.locator("img.original")).to_be_hidden()
     data = app.page.request.get(f"{app.url}{shown.get_attribute('src')}").body()
     assert data.startswith(b"\xff\xd8")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import zipfile
 
 import pytest
@@ -62,6 +63,24 @@ def test_an_adapter_comes_in_and_leaves_smaller(part, app):
     archive = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes()))
     adapter = read_adapter(archive.read("adapter_model.safetensors"), archive.read("adapter_config.json"))
     assert set(adapter.ranks.values()) == {8}
+
+
+def test_a_file_that_cannot_be_made_is_a_sentence(part, app):
+    page = part("adapter")
+    header = {
+        "base_model.model.q.lora_A.weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]},
+        "base_model.model.q.lora_B.weight": {"dtype": "F32", "shape": [2, 1], "data_offsets": [8, 16]},
+    }
+    encoded = json.dumps(header).encode()
+    data = len(encoded).to_bytes(8, "little") + encoded + struct.pack("<4f", *[1e9] * 4)
+    upload = {"name": "large.safetensors", "mimeType": "application/octet-stream", "buffer": data}
+    page.locator('[data-testid="stFileUploader"] input[type=file]').set_input_files([upload])
+    expect(page.get_by_text(words.CUT)).to_be_visible()
+    app.open_menu(page.get_by_role("combobox", name=words.DTYPE))
+    page.get_by_role("option", name="float16", exact=True).click()
+    app.settled()
+    page.get_by_role("button", name=words.SAVE_ADAPTER).click()
+    expect(page.locator('[data-testid="stAlert"]').filter(has_text="too large for float16")).to_be_visible()
 
 
 HOSTILE = "<img src=x onerror=alert(1)>![x](http://127.0.0.1:9/x.png)[a](http://127.0.0.1:9/)$x$ :red[a]"

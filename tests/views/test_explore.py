@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from test_viewer_payload import decoded
 
-from app.ui import cached, text
+from app.ui import cached, scene, text
 from app.ui.viewer.payload import Payload
 from app.ui.words.files import SAVE
 from lowrank import metrics, spectrum, storage
@@ -219,6 +219,11 @@ def test_a_large_picture_is_shown_as_a_preview_first(sent):
     assert len(originals(sent)) == 2  # portrait and large: no preview any more
 
 
+def test_a_preview_shows_no_number_that_is_not_the_pictures():
+    drawn = scene._preview("preview", "gray", "stage", noisy(900, 820, None))
+    assert {said for column in drawn.readout.values() for said in column} == {text.PENDING}
+
+
 # -- pictures of odd shapes -------------------------------------------------------------------------------------------
 
 
@@ -324,7 +329,7 @@ def test_where_ranks_are_allotted_the_sentence_follows_the_layers_that_are_there
     for by, cost in (("bytes", 4), ("numbers", 1)):
         fits = np.count_nonzero(cost * size <= planes * m * n)
         assert found[by] == (fits if fits < 300 else None)
-        place = f"beyond rank {svd.rank}" if found[by] is None else f"up to rank {found[by]}"
+        place = text.EVERY_RANK if found[by] is None else f"up to rank {found[by]}"
         assert place in said["smaller"]
     assert pane(at)["readout"]["bytes"] == [text.size(4 * x) for x in size.tolist()]
     marks = {mark["text"]: mark["rank"] for mark in viewer(at)["marks"]}
@@ -335,7 +340,7 @@ def test_where_ranks_are_allotted_the_sentence_follows_the_layers_that_are_there
 def test_a_small_picture_with_allotted_ranks_knows_its_break_even_at_full_rank_too():
     at = calm(drop(explore(color="ycbcr"), ("small.png", noisy(40, 60))))
     assert all(1 <= rank <= 40 for rank in pane(at)["breakEven"].values())
-    assert "beyond" not in viewer(at)["words"]["smaller"]
+    assert text.EVERY_RANK not in viewer(at)["words"]["smaller"]
 
 
 def test_a_ratio_below_one_says_so_only_past_break_even_by_numbers():

@@ -149,12 +149,11 @@ def test_split(ranks, said):
     assert text.split(ranks) == said
 
 
-def test_cost_says_where_factors_break_even_or_beyond_which_rank():
+def test_cost_says_where_factors_break_even_or_that_no_rank_here_does():
     known, beyond = {"bytes": 63, "numbers": 255}, {"bytes": 130, "numbers": None}
     assert text.cost(text.LARGER, "at", known, 300).endswith("even at rank 63; counted as numbers, at rank 255.")
-    assert text.cost(text.SMALLER, "up to", beyond, 300).endswith(
-        "so up to rank 130; counted as numbers, beyond rank 300."
-    )
+    assert text.cost(text.LARGER, "at", beyond, 300).endswith("at rank 130; counted as numbers, beyond rank 300.")
+    assert text.cost(text.SMALLER, "up to", beyond, 300).endswith("rank 130; counted as numbers, at every rank here.")
 
 
 @given(st.floats(0.3, 99.9))

@@ -28,6 +28,8 @@ class Pane {
     this.line = element('div', 'divider', this.stage);
     this.divider = element('input', 'divide', this.stage);
     Object.assign(this.divider, { type: 'range', min: 0, max: 1000, value: 500 });
+    this.sides = [element('div', 'side', this.stage), element('div', 'side right', this.stage)];
+    for (const side of this.sides) side.ariaHidden = true; // the divider's name says it
     this.scale = element('div', 'scale', this.stage);
     this.message = element('div', 'message', this.stage);
     this.caption = element('figcaption', '', this.figure);
@@ -126,6 +128,9 @@ class Pane {
       if (!arrived && performance.now() > deadline) return false;
     }
     this.stage.dataset.rank = this.fit.k;
+    const { words } = this.viewer.data;
+    this.sides[0].textContent = words.left;
+    this.sides[1].textContent = words.at.replace('{rank}', this.fit.k);
     return there;
   }
 
@@ -212,7 +217,7 @@ class Pane {
       image.style.visibility = whole || part ? 'visible' : 'hidden';
       image.style.clipPath = whole ? 'none' : `inset(0 ${cut}px 0 0)`;
     }
-    this.divider.hidden = this.line.hidden = !beside || held;
+    for (const part of [this.divider, this.line, ...this.sides]) part.hidden = !beside || held;
     this.line.style.left = `${split * 100}%`;
     this.divider.value = split * 1000;
     this.divider.setAttribute('aria-valuetext', `${Math.round(split * 100)} %`);

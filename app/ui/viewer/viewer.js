@@ -36,6 +36,9 @@ class Viewer {
       this.turn = data.turn;
       this.wanted = this.told = data.rank;
     }
+    const rival = data.panes.some((pane) => pane.rival);
+    if (rival && !this.rival) this.setBeside(true); // it was asked for to be seen
+    this.rival = rival;
     this.rank = Math.min(this.wanted, data.highest); // a small picture does not make a larger one forget
     this.panes.forEach((pane, i) => pane.update(data.panes[i]));
     this.drawTrack();

@@ -10,7 +10,7 @@ INTRO = (
 WEIGH = "Weigh the files"
 WEIGH_HELP = "Writes the picture at the chosen rank as .lrk, and the other formats at the same PSNR. Takes a moment."
 WEIGHING = "Writing files"
-AT = "At rank {k}: {psnr}"
+AT = "At the PSNR of the .lrk, whole, of rank {k}: {psnr}"
 UPLOAD = "Picture as it came"
 CODECS = {
     "whole": ".lrk, whole",
@@ -36,7 +36,11 @@ BESIDE = "JPEG of the same bytes beside"
 BESIDE_HELP = "Puts a JPEG no larger than the whole .lrk at this rank behind the divider of the picture."
 BESIDE_SHOWN = "Behind the divider: a JPEG of {jpeg}; the .lrk, whole, at rank {k} has {lrk}."
 BESIDE_NONE = "No JPEG is as small as the .lrk, whole, at rank {k}: the original stays behind the divider."
-BESIDE_VIEWER = {"beside": "JPEG beside", "divider": "Divider between the JPEG and the rank-k picture"}
+BESIDE_VIEWER = {
+    "beside": "JPEG beside",
+    "left": "JPEG",
+    "divider": "Divider between the JPEG and the rank-k picture",
+}
 
 CHART = "Draw the chart of rate and distortion"
 CHART_HELP = "Writes and reads some 60 files. Takes up to a minute for a large picture."

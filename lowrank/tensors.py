@@ -11,13 +11,14 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from lowrank.errors import FormatError, TensorError
+from lowrank.parallel import Progress, idle
 from lowrank.svd import Array, as_matrices
 
 #: File name ending of what is read, in lower case.
@@ -69,7 +70,7 @@ def read_matrix(path: str | os.PathLike[str]) -> np.memmap:
 
 
 def decode_matrix(
-    data: bytes, *, most: int | None = None, progress: Callable[[float], object] = lambda _: None
+    data: bytes, *, most: int | None = None, progress: Progress = idle
 ) -> Array:
     r"""Return the matrix in the bytes of a file: ``.npy`` by its first bytes, and else text, a row on each line.
 
@@ -123,7 +124,7 @@ def _too_many(most: int) -> TensorError:
     )
 
 
-def _text(data: bytes, most: int | None, progress: Callable[[float], object]) -> Array:
+def _text(data: bytes, most: int | None, progress: Progress) -> Array:
     """The matrix in a text of numbers."""
     if len(data) > TEXT_LIMIT:
         raise TensorError(f"This text is larger than {TEXT_LIMIT >> 20} MiB. Save the matrix with numpy.save instead.")

@@ -37,7 +37,8 @@ def to_npz(svd: SVD) -> bytes:
     """
     stream = io.BytesIO()
     fields = {name: getattr(svd, name) for name in (*_NAMES, *_MORE)}
-    np.savez(stream, **{name: np.asarray(value) for name, value in fields.items() if value is not None})
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in fields.items() if value is not None}
+    np.savez(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
 
 

@@ -69,9 +69,7 @@ def read_matrix(path: str | os.PathLike[str]) -> np.memmap:
         raise TensorError(f"The file {name} cannot be read. Check that it is a file and that you may.") from None
 
 
-def decode_matrix(
-    data: bytes, *, most: int | None = None, progress: Progress = idle
-) -> Array:
+def decode_matrix(data: bytes, *, most: int | None = None, progress: Progress = idle) -> Array:
     r"""Return the matrix in the bytes of a file: ``.npy`` by its first bytes, and else text, a row on each line.
 
     Parameters

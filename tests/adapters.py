@@ -101,6 +101,7 @@ BAD_FILES = {
 }
 
 A, B = np.ones((2, 6), np.float32), np.ones((5, 2), np.float32)
+A64, B64 = A.astype(np.float64), B.astype(np.float64)
 HTML = "<img src=x onerror=alert(1)>"
 
 #: Files that are safetensors and no LoRA that can be cut, with a word of the reason, and their configuration.
@@ -119,9 +120,9 @@ BAD_ADAPTERS = {
     "NaN": (save({"m.lora_A.weight": A * np.nan, "m.lora_B.weight": B}), None, "NaN"),
     "infinite values": (save({"m.lora_A.weight": A * np.inf, "m.lora_B.weight": B}), None, "NaN or infinite"),
     "factors whose product is beyond float64": (
-        save({"m.lora_A.weight": np.full((2, 6), 1e200), "m.lora_B.weight": np.full((5, 2), 1e200)}), None, "'m' cannot be inspected"),
+        save({"m.lora_A.weight": A64 * 1e200, "m.lora_B.weight": B64 * 1e200}), None, "'m' cannot be inspected"),
     "factors whose product's square is beyond float64": (
-        save({"m.lora_A.weight": np.full((2, 6), 1e100), "m.lora_B.weight": np.full((5, 2), 1e100)}), None, "beyond float64"),
+        save({"m.lora_A.weight": A64 * 1e100, "m.lora_B.weight": B64 * 1e100}), None, "beyond float64"),
     "one factor twice": (
         save({"m.lora_A.weight": A, "m.lora_A.default.weight": A, "m.lora_B.weight": B}), None, "same factor"),
     "DoRA": (save({"m.lora_A.weight": A, "m.lora_B.weight": B, "m.lora_magnitude_vector": B}), None, "DoRA"),

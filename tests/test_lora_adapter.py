@@ -160,9 +160,11 @@ def test_similarity_of_subspaces():
 @pytest.mark.parametrize("size", [1e200, 1e308, 1e100])
 def test_a_product_beyond_float64_is_refused(size, capfd):
     adapter = LoRA(np.full((2, 6), size), np.full((5, 2), size))
-    for work in (adapter.core, adapter.svd, adapter.singular_values, adapter.numerical_rank, lambda: adapter.truncate(1)):
+    for work in ("core", "svd", "singular_values", "numerical_rank"):
         with pytest.raises(TensorError, match="too large"):
-            work()
+            getattr(adapter, work)()
+    with pytest.raises(TensorError, match="too large"):
+        adapter.truncate(1)
     assert capfd.readouterr() == ("", "")  # nor a word of LAPACK's
 
 

@@ -121,9 +121,7 @@ def test_verify_finds_what_is_no_number_in_a_whole_tensor():
 )
 def test_alpha_of_any_type_is_read(alpha):
     A, B = factors()[next(iter(MODULES))]
-    adapter = read_adapter(
-        safetensors.numpy.save({"m.lora_down.weight": A, "m.lora_up.weight": B, "m.alpha": alpha})
-    )
+    adapter = read_adapter(safetensors.numpy.save({"m.lora_down.weight": A, "m.lora_up.weight": B, "m.alpha": alpha}))
     assert adapter.layers["m"].scale == 0.5
     assert not adapter.others
 

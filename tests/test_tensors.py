@@ -286,12 +286,15 @@ def test_a_text_too_large_is_refused_before_it_is_read(monkeypatch):
         decode_matrix(b"1,2,3,4,5,6")
 
 
-@pytest.mark.parametrize("first", ["-.5,-.25", "+.5,.5", " .5, -.5", "1,x", "x,.5", "$1,2"])
+@pytest.mark.parametrize("first", ["-.5,-.25", "+.5,.5", " .5, -.5"])
+def test_a_first_line_of_numbers_is_a_row_however_they_are_written(first):
+    assert decode_matrix(f"{first}\n1,2\n".encode()).tolist() == [[float(x) for x in first.split(",")], [1, 2]]
+
+
+@pytest.mark.parametrize("first", ["1,x", "x,.5", "$1,2", "x,inf"])
 def test_a_first_line_with_a_number_holds_no_titles(first):
-    try:
-        assert decode_matrix(f"{first}\n1,2\n".encode()).tolist() == [[float(x) for x in first.split(",")], [1, 2]]
-    except TensorError as error:
-        assert "Line 1 holds something that is no number" in str(error)
+    with pytest.raises(TensorError, match="Line 1 holds something that is no number"):
+        decode_matrix(f"{first}\n1,2\n".encode())
 
 
 @pytest.mark.parametrize(

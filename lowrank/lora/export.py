@@ -116,7 +116,9 @@ def kohya_file(adapter: Adapter, *, dtype: str = "float32") -> bytes:
     tensors: dict[str, NDArray[Any] | Stored] = dict(adapter.others)
     for name, pair in _of_one_scale(adapter.layers).items():
         if pair.embedding:
-            raise TensorError(f"The layer {shown(name)} is an embedding, which kohya's names cannot say. Write a folder.")
+            raise TensorError(
+                f"The layer {shown(name)} is an embedding, for which kohya's names have no place. Write a folder."
+            )
         A, B = _unfolded(pair)
         alpha = Stored.of(np.array(pair.rank), "float32")
         tensors |= {f"{name}.lora_down.weight": A, f"{name}.lora_up.weight": B, f"{name}.alpha": alpha}

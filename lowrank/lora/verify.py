@@ -9,9 +9,10 @@ from lowrank.lora.formats import Adapter, read_adapter
 from lowrank.lora.inspection import layer_of
 from lowrank.lora.patterns import Patterns, ends
 from lowrank.lora.safetensors import shown
+from lowrank.parallel import Progress, idle
 
 
-def verify_adapter(source: bytes | str, config: bytes | None = None) -> tuple[str, ...]:
+def verify_adapter(source: bytes | str, config: bytes | None = None, *, progress: Progress = idle) -> tuple[str, ...]:
     """Return what is wrong with an adapter, in sentences; none where all is well.
 
     Parameters
@@ -20,10 +21,13 @@ def verify_adapter(source: bytes | str, config: bytes | None = None) -> tuple[st
         The safetensors file's content, or where it is.
     config : bytes, optional
         Content of its ``adapter_config.json``; for PEFT's names it is needed.
+    progress : callable, optional
+        Told the share that is done, after each layer.
     """
     try:
         adapter = read_adapter(source, config)
-        for name, pair in adapter.layers.items():  # read, one by one: that finds NaN
+        for done, (name, pair) in enumerate(adapter.layers.items(), 1):  # read, one by one: that finds NaN
+            progress(done / len(adapter.layers))
             if np.float64 in (pair.A.dtype, pair.B.dtype):  # products of the other types stay within float64
                 layer_of(name, pair)
         return (*_missing(adapter), *_ranks(adapter), *_targets(adapter), *_others(adapter))

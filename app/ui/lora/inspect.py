@@ -81,9 +81,10 @@ def sorted_out(files: list[File]) -> Files:
 def inspected(digest: str, data: Files) -> tuple[tuple[Layer, ...], Adapter, tuple[str, ...]]:
     """Read an adapter; return what its layers hold, the adapter without its numbers, and what is wrong with it."""
     adapter = read_adapter(data.weights, data.config or None)
-    layers = inspect_adapter(adapter, progress=work.report)
+    layers = inspect_adapter(adapter, progress=lambda share: work.report(0.7 * share))
     bare = Adapter({}, adapter.style, adapter.config, {}, adapter.notes)
-    return layers, bare, verify_adapter(data.weights, data.config or None)
+    problems = verify_adapter(data.weights, data.config or None, progress=lambda share: work.report(0.7 + 0.3 * share))
+    return layers, bare, problems
 
 
 def facts(adapter: Adapter, layers: tuple[Layer, ...], problems: tuple[str, ...]) -> None:

@@ -55,7 +55,7 @@ def part() -> None:
         layers, adapter, problems = inspected(digest, data)
     facts(adapter, layers, problems)
     ranks = cut(digest, data, adapter, layers)
-    columns = measured(digest, layers)
+    columns = measured(digest, data)
     table(columns, ranks)
     heat_map(columns)
 
@@ -133,7 +133,7 @@ def cut(digest: str, data: Files, adapter: Adapter, layers: tuple[Layer, ...]) -
             persist_state="session",
         )
         try:
-            ranks, told = foretold(digest, name, float(value), layers)
+            ranks, told = foretold(digest, name, float(value), data)
         except RankError as error:
             st.warning(str(error))
             return {layer.name: layer.r for layer in layers}
@@ -185,16 +185,18 @@ def written(digest: str, rule: str, target: float, form: str, dtype: str, data: 
     return zipped(peft_files(shorter, dtype=dtype, pad_to=0 if form == "padded" else None))
 
 
-@remembered(queued=lambda digest, layers: False)
-def foretold(digest: str, rule: str, target: float, layers: tuple[Layer, ...]) -> tuple[dict[str, int], Cut]:
+@remembered(queued=lambda digest, data: False)
+def foretold(digest: str, rule: str, target: float, data: Files) -> tuple[dict[str, int], Cut]:
     """Choose ranks by a rule; return them, and what they keep."""
+    layers, *_ = inspected(digest, data)
     ranks = choose_ranks(layers, rule, target)
     return ranks, foretell(layers, ranks)
 
 
-@remembered(queued=lambda digest, layers: False)
-def measured(digest: str, layers: tuple[Layer, ...]) -> dict[str, list[Any]]:
+@remembered(queued=lambda digest, data: False)
+def measured(digest: str, data: Files) -> dict[str, list[Any]]:
     """Return every layer's figures, by column."""
+    layers, *_ = inspected(digest, data)
     needed = {f"e{share * 100:.0f}": [layer.needed(share) for layer in layers] for share in SHARES}
     return {
         "name": [layer.name for layer in layers],

@@ -77,7 +77,10 @@ def add_commands(commands: Any) -> None:
 
 
 def _writes(parser: Parser) -> None:
-    out = "where to write: a folder or a .zip for PEFT, or a .safetensors file with kohya's endings (modules keep their names)"
+    out = (
+        "where to write: a folder or a .zip for PEFT, or a .safetensors file with kohya's endings, "
+        "where modules keep the names that they have"
+    )
     parser.add_argument("-o", dest="out", metavar="OUT", required=True, help=out)
     parser.add_argument("--dtype", choices=WRITTEN, default="float32", help="type of the numbers (default: float32)")
     pad = "fill every layer up to rank R with zeros, for loaders that take one rank; 0 is the highest of the layers"

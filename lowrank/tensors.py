@@ -11,11 +11,14 @@ import math
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from lowrank.errors import FormatError, TensorError
+from lowrank.parallel import Progress, idle
 from lowrank.svd import Array, as_matrices
 
 #: File name ending of what is read, in lower case.
@@ -23,6 +26,9 @@ EXTENSION = "npy"
 
 #: Most bytes of a text of numbers: beyond, a ``.npy`` file is a tenth of the time.
 TEXT_LIMIT = 64 << 20
+
+#: Characters of a line that are taken apart at once: a line of millions of numbers is never a list of as many strings.
+_PIECE = 1 << 16
 
 #: More than any header that NumPy reads: it refuses those above 10,000 characters.
 _LONGEST_HEADER = 20_000
@@ -63,13 +69,18 @@ def read_matrix(path: str | os.PathLike[str]) -> np.memmap:
         raise TensorError(f"The file {name} cannot be read. Check that it is a file and that you may.") from None
 
 
-def decode_matrix(data: bytes) -> Array:
+def decode_matrix(data: bytes, *, most: int | None = None, progress: Progress = idle) -> Array:
     r"""Return the matrix in the bytes of a file: ``.npy`` by its first bytes, and else text, a row on each line.
 
     Parameters
     ----------
     data : bytes
-        Text is numbers between commas, semicolons, tabs or blanks; a first line of titles is left out.
+        Text is numbers between commas, semicolons, tabs or blanks; a first line of titles, none of them a number, is
+        left out.
+    most : int, optional
+        Numbers that it may have. Of a ``.npy`` file they are counted in the header, and of a text as they are read.
+    progress : callable, optional
+        Told now and then, while text is read, the share of it that is done.
 
     Returns
     -------
@@ -81,7 +92,12 @@ def decode_matrix(data: bytes) -> Array:
     FormatError
         If it is a damaged ``.npy`` file, or one cut short.
     TensorError
-        If it is anything but one finite matrix of real numbers, or text of more than `TEXT_LIMIT` bytes.
+        If it is anything but one finite matrix of real numbers, of more than `most` numbers, or text of more than
+        `TEXT_LIMIT` bytes.
+
+    Notes
+    -----
+    Beside the matrix, 8 bytes for each number, no more is in memory than a few times its longest line.
 
     Examples
     --------
@@ -89,42 +105,99 @@ def decode_matrix(data: bytes) -> Array:
     [[1.0, 2.0], [3.0, 4.0]]
     """
     if not data.startswith(b"\x93NUMPY"):
-        return as_matrices(_text(data))
+        return as_matrices(_text(data, most, progress))
     shape, by_columns, dtype, offset = _header(data[:_LONGEST_HEADER])
     count = math.prod(shape)
     if count * dtype.itemsize > len(data) - offset:
         raise FormatError("This .npy file is cut short. Copy or save it again.")
+    if most is not None and count > most:
+        raise _too_many(most)
     numbers = np.frombuffer(data, dtype, count, offset)
     return as_matrices(numbers.reshape(shape, order="F" if by_columns else "C"))
 
 
-def _text(data: bytes) -> Array:
+def _too_many(most: int) -> TensorError:
+    return TensorError(
+        f"This matrix has more than {most:,} numbers. Give a part of it; in the shell: lowrank curve FILE.npy."
+    )
+
+
+def _text(data: bytes, most: int | None, progress: Progress) -> Array:
     """The matrix in a text of numbers."""
     if len(data) > TEXT_LIMIT:
         raise TensorError(f"This text is larger than {TEXT_LIMIT >> 20} MiB. Save the matrix with numpy.save instead.")
+    # a number takes a character and a mark: this is address space, and memory only where it is written to
+    flat = np.empty(len(data) // 2 + 1 if most is None else min(most, len(data) // 2 + 1))
+    mark: str | None = None
+    first, titles, columns, filled, read, told = True, 0, 0, 0, 0, 0
+    for number, line in _lines(data):
+        read += len(line)
+        if not line.strip():
+            continue
+        if first:  # a comma last: beside semicolons or tabs it is a decimal sign, and no number here
+            first, mark = False, next((mark for mark in ";\t," if mark in line), None)
+            if not any(map(_like_a_number, islice(chain.from_iterable(_cells(line, mark)), most))):
+                titles = number
+                continue
+        before = filled
+        for cells in _cells(line, mark):
+            if most is not None and filled + len(cells) > most:
+                raise _too_many(most)
+            try:
+                flat[filled : filled + len(cells)] = cells
+            except ValueError:
+                raise _no_number(number) from None
+            filled += len(cells)
+            if read - told >= _PIECE:
+                told = read
+                progress(min(read / len(data), 1.0))
+        if "_" in line:  # which Python reads over
+            raise _no_number(number)
+        columns = columns or filled - before
+        if filled - before != columns:
+            raise TensorError(
+                f"Line {number} has {filled - before} numbers, and not {columns} as the others. Fill it up."
+            )
+    if titles and not columns:
+        raise _no_number(titles)
+    if not columns:
+        raise TensorError("The matrix is empty. Give one with at least one row and one column.")
+    return flat[:filled].reshape(-1, columns)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, str]]:
+    """The lines of a text and their numbers, decoded one after the other."""
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        yield from enumerate(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig"), 1)
     except UnicodeDecodeError:
         raise TensorError(
             "This is neither a .npy file nor a text of numbers. Save the matrix as one of them."
         ) from None
-    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not rows:
-        raise TensorError("The matrix is empty. Give one with at least one row and one column.")
-    counts = {mark: rows[0][1].count(mark) for mark in ";\t,"}  # a comma last: beside semicolons it is a decimal sign
-    mark = next((mark for mark, count in counts.items() if count), None)
-    if len(rows) > 1 and not any(re.match(r"\s*\W?\d", cell) for cell in rows[0][1].split(mark)):
-        del rows[0]  # titles
-    matrix = np.empty((len(rows), len(rows[0][1].split(mark))))
-    for row, (number, line) in zip(matrix, rows, strict=True):
-        values = line.split(mark)
-        if len(values) != row.size:
-            raise TensorError(f"Line {number} has {len(values)} numbers, and not {row.size} as the others. Fill it up.")
-        try:
-            row[:] = values
-        except ValueError:
-            raise TensorError(f"Line {number} holds something that is no number. Write numbers like 0.5.") from None
-    return matrix
+
+
+def _cells(line: str, mark: str | None) -> Iterator[list[str]]:
+    """What is between the marks of a line, piece by piece."""
+    if len(line) <= _PIECE:
+        yield line.split(mark)
+        return
+    end, start = re.compile(mark or r"\s"), 0
+    while found := end.search(line, start + _PIECE):
+        yield line[start : found.start()].split(mark)
+        start = found.end()
+    yield line[start:].split(mark)
+
+
+def _like_a_number(cell: str) -> bool:
+    """Whether a cell is a number, if only a wrong one such as ``1,5``: then its line holds no titles."""
+    try:
+        float(cell)
+    except ValueError:
+        return re.match(r"\s*\W{0,2}\d", cell) is not None
+    return True
+
+
+def _no_number(line: int) -> TensorError:
+    return TensorError(f"Line {line} holds something that is no number. Write numbers like 0.5, with a point.")
 
 
 def _header(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:

@@ -101,6 +101,7 @@ BAD_FILES = {
 }
 
 A, B = np.ones((2, 6), np.float32), np.ones((5, 2), np.float32)
+A64, B64 = A.astype(np.float64), B.astype(np.float64)
 HTML = "<img src=x onerror=alert(1)>"
 
 #: Files that are safetensors and no LoRA that can be cut, with a word of the reason, and their configuration.
@@ -118,6 +119,10 @@ BAD_ADAPTERS = {
     "integers": (save({"m.lora_A.weight": A.astype(np.int32), "m.lora_B.weight": B}), None, "holds I32"),
     "NaN": (save({"m.lora_A.weight": A * np.nan, "m.lora_B.weight": B}), None, "NaN"),
     "infinite values": (save({"m.lora_A.weight": A * np.inf, "m.lora_B.weight": B}), None, "NaN or infinite"),
+    "factors whose product is beyond float64": (
+        save({"m.lora_A.weight": A64 * 1e200, "m.lora_B.weight": B64 * 1e200}), None, "'m' cannot be inspected"),
+    "factors whose product's square is beyond float64": (
+        save({"m.lora_A.weight": A64 * 1e100, "m.lora_B.weight": B64 * 1e100}), None, "beyond float64"),
     "one factor twice": (
         save({"m.lora_A.weight": A, "m.lora_A.default.weight": A, "m.lora_B.weight": B}), None, "same factor"),
     "DoRA": (save({"m.lora_A.weight": A, "m.lora_B.weight": B, "m.lora_magnitude_vector": B}), None, "DoRA"),
@@ -143,5 +148,6 @@ BAD_ADAPTERS = {
     "an alpha that is NaN": (peft()[0], peft()[1].replace(b'"lora_alpha": 16', b'"lora_alpha": NaN'), "no number"),
     "a list of patterns": (*peft(alpha_pattern=["a"]), "no table"),
     "a pattern that takes for ever": (*peft(alpha_pattern={"(a+)+b": 1}), "not read here"),
+    "an alpha that is NaN in the file": (kohya(alpha=np.nan), None, "no number"),
     "too many patterns with stars": (*peft(alpha_pattern={f"{i}.*": 1 for i in range(200)}), "not read here"),
 }  # fmt: skip

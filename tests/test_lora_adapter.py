@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowrank.errors import RankError
+from lowrank.errors import RankError, TensorError
 from lowrank.lora.adapter import (
     LoRA,
     from_svd,
@@ -155,6 +155,17 @@ def test_similarity_of_subspaces():
     a = rng.standard_normal((384, 8))
     assert subspace_similarity(a, a @ rng.standard_normal((8, 8))) == pytest.approx(1)  # the same span
     assert subspace_similarity(a, rng.standard_normal((384, 8))) == pytest.approx(8 / 384, abs=0.02)  # chance: r / n
+
+
+@pytest.mark.parametrize("size", [1e200, 1e308, 1e100])
+def test_a_product_beyond_float64_is_refused(size, capfd):
+    adapter = LoRA(np.full((2, 6), size), np.full((5, 2), size))
+    for work in ("core", "svd", "singular_values", "numerical_rank"):
+        with pytest.raises(TensorError, match="too large"):
+            getattr(adapter, work)()
+    with pytest.raises(TensorError, match="too large"):
+        adapter.truncate(1)
+    assert capfd.readouterr() == ("", "")  # nor a word of LAPACK's
 
 
 def test_factors_that_do_not_fit():

@@ -73,6 +73,10 @@ def test_resize_writes_what_the_name_asks_for(shell):
         assert set(read_adapter(archive.read(MODEL), archive.read(CONFIG)).ranks.values()) == {2}
     assert shell("resize kohya.safetensors --rank 2 -o small.safetensors")[0] == 0
     assert read_adapter("small.safetensors").style == "kohya"
+    assert shell("resize adapter --rank 2 -o LARGE.ZIP")[0] == 0
+    assert zipfile.is_zipfile("LARGE.ZIP")
+    assert shell("resize kohya.safetensors --rank 2 -o Large.SafeTensors")[0] == 0
+    assert read_adapter("Large.SafeTensors").style == "kohya"
     assert shell("resize adapter --energy 0.5 --pad-to 16 -o padded")[0] == 0
     assert at("padded").config["rank_pattern"] == {}
     assert set(at("padded").ranks.values()) == {16}
@@ -125,6 +129,12 @@ def test_verify_lists_faults_and_fails(shell, tmp_path):
         ("resize kohya.safetensors --rank 2 --pad-to 4 -o out.safetensors", "--pad-to is for PEFT"),
         ("resize adapter --rank 2 -o kohya.safetensors/out", "cannot be made"),
         ("extract base.safetensors base.safetensors --rank 4 -o out", "No weight differs"),
+        (f"inspect {'a' * 300}", "a' cannot be read: File name too long."),
+        (f"verify {'a' * 300}/x.safetensors", "x.safetensors' cannot be read: File name too long."),
+        (f"resize {'a' * 300} --rank 2 -o out", "a' cannot be read: File name too long."),
+        (f"extract base.safetensors {'a' * 300} --rank 2 -o out", "a' cannot be read. Check"),
+        (f"resize adapter --rank 2 -o {'a' * 300}", "a' cannot be written: File name too long."),
+        (f"resize adapter --rank 2 -o {'a' * 300}.zip", ".zip' cannot be written: File name too long."),
         ("frobnicate", "invalid choice"),
         ("", "required: COMMAND"),
     ],

@@ -5,6 +5,7 @@ import re
 import zipfile
 from io import BytesIO
 
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -18,6 +19,8 @@ from lowrank.lora.export import CONFIG, MODEL, kohya_file, peft_files, zipped
 from lowrank.lora.formats import Adapter, read_adapter
 from lowrank.lora.inspection import inspect_adapter
 from lowrank.lora.patterns import Patterns
+from lowrank.lora.resize import resized
+from lowrank.lora.safetensors import SafeTensors
 from lowrank.lora.verify import verify_adapter
 
 
@@ -86,6 +89,58 @@ def test_whole_tensors_that_came_along_are_written_as_they_are():
     adapter = read_adapter(*peft(tensors={"base_model.model.classifier.weight": head}))
     assert len(adapter.others) == 1
     assert (safetensors.numpy.load(peft_files(adapter)[MODEL])["base_model.model.classifier.weight"] == head).all()
+
+
+def test_whole_tensors_of_any_type_come_back_to_the_bit():
+    """BF16, whole numbers and booleans: as the file has them, whatever the factors are written as."""
+    tensors = {
+        "base_model.model.head.weight": np.arange(6, dtype=ml_dtypes.bfloat16).reshape(2, 3),
+        "base_model.model.precise": np.array([1 / 3, 2 / 3]),
+        "base_model.model.position_ids": np.arange(1 << 40, (1 << 40) + 4),
+        "base_model.model.mask": np.array([True, False]),
+    }
+    model, config = peft(tensors=tensors)
+    assert verify_adapter(model, config) == ()
+    adapter = resized(read_adapter(model, config), dict.fromkeys(MODULES, 2))
+    before = SafeTensors(model)
+    for data in (peft_files(adapter, dtype="float16")[MODEL], kohya_file(adapter, dtype="bfloat16")):
+        after = SafeTensors(data)
+        for name in tensors:
+            assert (after[name].dtype, after[name].shape) == (before[name].dtype, before[name].shape)
+            assert (after.raw(name) == before.raw(name)).all()
+
+
+def test_verify_finds_what_is_no_number_in_a_whole_tensor():
+    model, config = peft(tensors={"base_model.model.head.weight": np.array([1.0, np.nan], np.float32)})
+    (said,) = verify_adapter(model, config)
+    assert "head.weight' holds NaN or infinite values." in said
+
+
+@pytest.mark.parametrize(
+    "alpha", [np.array(4), np.array([4], np.uint8), np.array(4, np.int16), np.array(4, np.float16), np.array([[4.0]])]
+)
+def test_alpha_of_any_type_is_read(alpha):
+    A, B = factors()[next(iter(MODULES))]
+    adapter = read_adapter(safetensors.numpy.save({"m.lora_down.weight": A, "m.lora_up.weight": B, "m.alpha": alpha}))
+    assert adapter.layers["m"].scale == 0.5
+    assert not adapter.others
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_alpha_is_the_rank_to_the_last_digit_whatever_the_factors_are(dtype):
+    """Of bfloat16's 8 bits rank 257 is not one: the scale would be 0.996."""
+    pair = LoRA(np.ones((257, 300), np.float32), np.ones((260, 257), np.float32))
+    data = kohya_file(Adapter({"m": pair}, "kohya"), dtype=dtype)
+    assert SafeTensors(data)["m.alpha"].dtype == "F32"
+    assert read_adapter(data).layers["m"].scale == 1.0
+
+
+def test_an_embedding_is_not_written_under_kohyas_names():
+    table = LoRA(np.ones((2, 30), np.float32), np.ones((5, 2), np.float32), embedding=True)
+    with pytest.raises(TensorError, match="'e' is an embedding"):
+        kohya_file(Adapter({"e": table}))
+    linear = LoRA(table.A, table.B)
+    assert set(read_adapter(kohya_file(Adapter({"blocks.0.q": linear}))).layers) == {"blocks.0.q"}  # the name it had
 
 
 @pytest.mark.parametrize(("model", "config", "reason"), BAD_ADAPTERS.values(), ids=BAD_ADAPTERS)

@@ -36,6 +36,13 @@ def test_the_inspection_is_that_of_the_product(adapter):
         assert [found.needed(share) for share in SHARES] == [choose_rank(svd, "energy", share) for share in SHARES]
 
 
+def test_progress_is_told_after_each_layer(adapter):
+    shares = []
+    layers = inspect_adapter(adapter, progress=shares.append)
+    resized(adapter, choose_ranks(layers, "rank", 2), progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0] * 2
+
+
 def test_the_rules_on_a_spectrum_by_hand():
     layers = [layer([10, 5, 2, 1])]  # squares 100, 25, 4, 1: 130; sum 18
     expected = {

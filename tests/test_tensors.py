@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -248,6 +249,11 @@ BAD_UPLOADS = {
     "a long row": b"1,2\n3,4,5",
     "a word": b"1,x\n1,2",
     "decimal commas": b"1,5;2,0\n1;2",
+    "decimal commas between tabs": b"1,5\t2,0\n1\t2",
+    "infinity where titles are": b"inf,inf\n1,2",
+    "NaN where titles are": b"nan,-nan\n1,2",
+    "digits that are grouped": b"1_0,2\n3,4",
+    "rows after titles that are none": b"a,b\nc,d\n",
     "NaN": b"1,nan\n2,3",
     "infinity": b"1,2\n2,1e999",
     "an empty cell": b"1,\n2,3",
@@ -278,3 +284,56 @@ def test_a_text_too_large_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr("lowrank.tensors.TEXT_LIMIT", 10)
     with pytest.raises(TensorError, match="larger than"):
         decode_matrix(b"1,2,3,4,5,6")
+
+
+@pytest.mark.parametrize("first", ["-.5,-.25", "+.5,.5", " .5, -.5"])
+def test_a_first_line_of_numbers_is_a_row_however_they_are_written(first):
+    assert decode_matrix(f"{first}\n1,2\n".encode()).tolist() == [[float(x) for x in first.split(",")], [1, 2]]
+
+
+@pytest.mark.parametrize("first", ["1,x", "x,.5", "$1,2", "x,inf"])
+def test_a_first_line_with_a_number_holds_no_titles(first):
+    with pytest.raises(TensorError, match="Line 1 holds something that is no number"):
+        decode_matrix(f"{first}\n1,2\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "most", "largest"),
+    [
+        (b"1\n" * 500_000, 1000, 300_000),
+        (b"11," * 300_000 + b"1", 1000, 3_500_000),
+        (b"1 " * 400_000, 1000, 3_500_000),
+        (npy(np.ones((1000, 1000), np.uint8)), 999_999, 300_000),
+        (b"1\n" * 50_000, None, 50_000 * 8 + 400_000),
+        (b"11," * 400_000 + b"1", None, 9_600_000),
+    ],
+    ids=["lines", "one line", "blanks", "npy", "lines without a bound", "one line without a bound"],
+)
+def test_what_is_too_large_is_refused_before_it_is_in_memory(data, most, largest):
+    tracemalloc.start()
+    try:
+        if most is None:
+            assert decode_matrix(data).size >= 50_000
+        else:
+            with pytest.raises(TensorError, match=rf"more than {most:,} numbers"):
+                decode_matrix(data, most=most)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < largest
+
+
+def test_as_many_numbers_as_may_be_are_read():
+    a = np.arange(12.0).reshape(3, 4)
+    for data in (npy(a), b"\n\n".join(b",".join(b"%d" % x for x in row) for row in a)):
+        assert (decode_matrix(data, most=12) == a).all()
+        with pytest.raises(TensorError, match="more than 11 numbers"):
+            decode_matrix(data, most=11)
+
+
+def test_progress_is_told_while_text_is_read():
+    shares = []
+    decode_matrix(b"0.25,0.5\n" * 50_000, progress=shares.append)
+    assert shares == sorted(shares)
+    assert len(shares) > 4
+    assert 0.8 < shares[-1] <= 1

@@ -234,7 +234,7 @@ def csv(digest: str, color: Color, data: bytes) -> bytes:
 
 @remembered(queued=is_large, within=store.brief)
 def npz(digest: str, color: Color, k: int, data: bytes) -> bytes:
-    """Pack the rank-k factors for download: U, s, Vt, total; plain arrays, no pickle."""
+    """Pack the rank-k factors for download, with what they leave out: plain arrays, no pickle."""
     return to_npz(factors(digest, color, data).truncate(k))
 
 

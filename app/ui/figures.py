@@ -40,7 +40,7 @@ def lines(
             y=list(y),
             mode="lines+markers" if len(x) <= 12 else "lines",
             name=name,
-            line={"color": color_of(i), "width": 2, "dash": DASHES[i]},
+            line={"color": color_of(i), "width": 2, "dash": DASHES[i % len(DASHES)]},
             hovertemplate="%{y:.4g}",
         )
     styled(chart, title, height).update_layout(hovermode="x unified", showlegend=len(curves) > 1)
@@ -141,7 +141,7 @@ def rates(curves: Mapping[str, Sequence[Rate]], measure: str) -> go.Figure:
             customdata=[text.size(one.bytes) for one in ordered],
             mode="lines+markers",
             name=name,
-            line={"color": color_of(i), "width": 2, "dash": DASHES[i]},
+            line={"color": color_of(i), "width": 2, "dash": DASHES[i % len(DASHES)]},
             marker={"color": color_of(i), "size": 6},
             hovertemplate=f"%{{y:{_DIGITS[measure]}}} at %{{x:.3f}} bits per pixel, %{{customdata}}",
         )

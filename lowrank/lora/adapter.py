@@ -15,7 +15,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from lowrank.decompose import truncated_svd
-from lowrank.errors import RankError
+from lowrank.errors import RankError, TensorError
 from lowrank.svd import SVD, Array, as_matrices, checked_rank, exact_svd, fixed_signs
 
 Array64 = NDArray[np.float64]
@@ -111,15 +111,34 @@ class LoRA:
         return (W.astype(np.float64) - self.delta()).astype(W.dtype)
 
     def core(self) -> tuple[Array, Array, Array]:
-        """Return orthonormal Q_B (m, q), Q_A (n, q') and the small C with ``scale * B @ A = Q_B @ C @ Q_A.T``."""
+        """Return orthonormal Q_B (m, q), Q_A (n, q') and the small C with ``scale * B @ A = Q_B @ C @ Q_A.T``.
+
+        Raises
+        ------
+        TensorError
+            If C, or its squared norm, is beyond float64.
+        """
         qb, rb = _qr(self.B)
         qa, ra = _qr(self.A.T)
-        return qb, qa, self.scale * rb @ ra.T
+        return qb, qa, self._core(rb, ra)
+
+    def _core(self, rb: Array, ra: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            core = self.scale * rb @ ra.T
+            if not np.isfinite(np.square(core).sum()):
+                raise TensorError("The factors are too large: their product is beyond float64. Scale them down.")
+        return core
 
     def singular_values(self) -> Array64:
-        """Return the singular values of ``scale * B @ A``, all that can differ from zero: min(r, m, n) of them."""
+        """Return the singular values of ``scale * B @ A``, all that can differ from zero: min(r, m, n) of them.
+
+        Raises
+        ------
+        TensorError
+            As `core`.
+        """
         (rb,), (ra,) = (scipy.linalg.qr(_double(x), mode="r", check_finite=False) for x in (self.B, self.A.T))
-        core = self.scale * rb[: self.rank] @ ra[: self.rank].T
+        core = self._core(rb[: self.rank], ra[: self.rank])
         s: Array64 = scipy.linalg.svdvals(core, check_finite=False)
         return s
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,10 @@ def add_commands(commands: Any) -> None:
 
 
 def _writes(parser: Parser) -> None:
-    out = "where to write: a folder or a .zip for PEFT, or a .safetensors file with kohya's names"
+    out = (
+        "where to write: a folder or a .zip for PEFT, or a .safetensors file with kohya's endings, "
+        "where modules keep the names that they have"
+    )
     parser.add_argument("-o", dest="out", metavar="OUT", required=True, help=out)
     parser.add_argument("--dtype", choices=WRITTEN, default="float32", help="type of the numbers (default: float32)")
     pad = "fill every layer up to rank R with zeros, for loaders that take one rank; 0 is the highest of the layers"
@@ -198,23 +202,32 @@ def _say(sentences: Sequence[str]) -> None:
 def _files(name: str) -> tuple[str, bytes | None]:
     """The model of an adapter, and its configuration where there is one."""
     path = Path(name)
-    model = path / MODEL if path.is_dir() else path
-    if path.is_dir() and not model.is_file():
-        raise TensorError(f"There is no {MODEL} in the folder {str(path)!r}. Name the file itself.")
+    with _readable(path):
+        model = path / MODEL if path.is_dir() else path
+        if path.is_dir() and not model.is_file():
+            raise TensorError(f"There is no {MODEL} in the folder {str(path)!r}. Name the file itself.")
     config = model.with_name(CONFIG)
+    with _readable(config):
+        try:
+            with config.open("rb") as stream:
+                return str(model), stream.read(CONFIG_LIMIT + 1)
+        except FileNotFoundError:
+            return str(model), None
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of an input what the system says of it: it has nothing to do with the output."""
     try:
-        with config.open("rb") as stream:
-            return str(model), stream.read(CONFIG_LIMIT + 1)
-    except FileNotFoundError:
-        return str(model), None
+        yield
     except OSError as error:
-        raise LowrankError(f"{str(config)!r} cannot be read: {error.strerror}.") from None
+        raise LowrankError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
 
 
 def _targets(args: argparse.Namespace) -> list[Path]:
     """The files that will be written."""
     out = Path(args.out)
-    if out.suffix in (".zip", ".safetensors"):
+    if out.suffix.lower() in (".zip", ".safetensors"):
         return [out]
     if out.is_file():
         raise LowrankError(f"{args.out!r} is a file. Name a folder, or end the name in .zip or .safetensors.")
@@ -223,16 +236,19 @@ def _targets(args: argparse.Namespace) -> list[Path]:
 
 def _free(args: argparse.Namespace) -> None:
     """Find out before any work whether the result may be written."""
-    for target in _targets(args):
-        if target.exists() and not (args.force and target.is_file()):
-            raise LowrankError(f"{str(target)!r} exists already. Choose another name, or use --force.")
+    try:
+        for target in _targets(args):
+            if target.exists() and not (args.force and target.is_file()):
+                raise LowrankError(f"{str(target)!r} exists already. Choose another name, or use --force.")
+    except OSError as error:
+        raise LowrankError(f"{args.out!r} cannot be written: {error.strerror}.") from None
 
 
 def _put(args: argparse.Namespace, adapter: Adapter, base_model: str = "") -> None:
     """Write an adapter, in the form that the name asks for."""
     first, *more = _targets(args)
     files: Mapping[str, bytes]
-    if first.suffix == ".safetensors" and not more:
+    if first.suffix.lower() == ".safetensors" and not more:
         if args.pad_to is not None:
             raise LowrankError("--pad-to is for PEFT's files. Leave it out, or name a folder.")
         files = {first.name: kohya_file(adapter, dtype=args.dtype)}

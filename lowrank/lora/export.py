@@ -22,13 +22,10 @@ from lowrank.errors import RankError, TensorError
 from lowrank.lora.adapter import LoRA
 from lowrank.lora.formats import PREFIX, Adapter
 from lowrank.lora.patterns import ends
-from lowrank.lora.safetensors import encode
+from lowrank.lora.safetensors import Stored, encode, shown
 
 #: The files of a PEFT adapter.
 MODEL, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-
-#: Ranks that vLLM can be told to allow; an adapter of one rank may be filled up to the next of them.
-SERVED_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 def peft_files(
@@ -41,7 +38,7 @@ def peft_files(
     adapter : Adapter
         With PEFT's names.
     dtype : {"float32", "float16", "bfloat16"}
-        Of the factors.
+        Of the factors; whole tensors beside them keep their own.
     pad_to : int, optional
         Fill every layer up to this rank with zeros, for loaders without rank patterns; 0 takes the highest rank.
     base_model : str
@@ -62,7 +59,7 @@ def peft_files(
         if r > 65536:
             raise RankError(f"Rank {r} is out of reach here. Choose a rank from 1 to 65536.")
         layers = {name: pair.padded(r) for name, pair in layers.items()}
-    tensors: dict[str, NDArray[Any]] = dict(adapter.others)
+    tensors: dict[str, NDArray[Any] | Stored] = dict(adapter.others)
     for name, pair in layers.items():
         A, B = _unfolded(pair)
         endings = ("lora_embedding_A", "lora_embedding_B") if pair.embedding else ("lora_A.weight", "lora_B.weight")
@@ -100,17 +97,31 @@ def peft_config(layers: Mapping[str, LoRA], config: Mapping[str, Any], base_mode
 
 
 def kohya_file(adapter: Adapter, *, dtype: str = "float32") -> bytes:
-    """Return an adapter as one file with kohya's names: lora_down, lora_up, and alpha, which equals the rank.
+    """Return an adapter as one file with kohya's endings: lora_down, lora_up, and alpha, which equals the rank.
+
+    The modules keep the names that they have: ``model.layers.0.q_proj`` does not become ``lora_unet_...``.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    dtype : {"float32", "float16", "bfloat16"}
+        Of the factors. Alpha is float32 always, which holds every rank; whole tensors keep their own type.
 
     Raises
     ------
     TensorError
-        If a number is too large for `dtype`.
+        If a layer is an embedding, which these names cannot tell from a linear layer, or a number is too large for
+        `dtype`.
     """
-    tensors: dict[str, NDArray[Any]] = dict(adapter.others)
+    tensors: dict[str, NDArray[Any] | Stored] = dict(adapter.others)
     for name, pair in _of_one_scale(adapter.layers).items():
+        if pair.embedding:
+            raise TensorError(
+                f"The layer {shown(name)} is an embedding, for which kohya's names have no place. Write a folder."
+            )
         A, B = _unfolded(pair)
-        tensors |= {f"{name}.lora_down.weight": A, f"{name}.lora_up.weight": B, f"{name}.alpha": np.array(pair.rank)}
+        alpha = Stored.of(np.array(pair.rank), "float32")
+        tensors |= {f"{name}.lora_down.weight": A, f"{name}.lora_up.weight": B, f"{name}.alpha": alpha}
     return encode(tensors, dtype, {"format": "pt"})
 
 

@@ -60,7 +60,7 @@ class Checkpoint:
 
     def __init__(self, source: bytes | str | os.PathLike[str]) -> None:
         self.files: dict[str, SafeTensors] = {}
-        if isinstance(source, bytes) or not Path(source).is_dir():
+        if isinstance(source, bytes) or not _is_folder(source):
             found = [SafeTensors(source)]
         else:
             found = [SafeTensors(path) for path in sorted(Path(source).glob("*.safetensors"))]
@@ -89,6 +89,13 @@ class Checkpoint:
     def read(self, name: str) -> Floats:
         """Read one tensor."""
         return self.files[name].read(name)
+
+
+def _is_folder(source: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(source).is_dir()
+    except OSError:  # a name that is too long, say: taken for a file's, it gets its sentence
+        return False
 
 
 @dataclass(frozen=True, slots=True)

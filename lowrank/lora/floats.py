@@ -32,7 +32,12 @@ WRITTEN = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
 
 def decoded(raw: NDArray[Any], dtype: str) -> Floats:
-    """Return the values of a tensor's bits: float64 for F64, and else float32, which holds every other type exactly."""
+    """Return the values of a tensor's bits.
+
+    Floats as float32, which holds all of them but F64 exactly; F64 and whole numbers as float64.
+    """
+    if dtype not in FLOATS:
+        return (raw.view(f"<i{WIDTHS[dtype]}") if dtype.startswith("I") else raw).astype(np.float64)
     if dtype == "BF16":  # the upper half of a float32
         single: NDArray[np.float32] = (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
         return single

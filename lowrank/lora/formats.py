@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lowrank.errors import FormatError, TensorError
 from lowrank.lora.adapter import LoRA, scaling
+from lowrank.lora.floats import decoded
 from lowrank.lora.patterns import Patterns
-from lowrank.lora.safetensors import SafeTensors, shown
+from lowrank.lora.safetensors import SafeTensors, Stored, shown
 
 #: Prefix of PEFT's names.
 PREFIX = "base_model.model."
@@ -102,8 +102,9 @@ class Adapter:
         Whose names the file had.
     config : mapping
         PEFT's configuration as it was read; empty where there was none.
-    others : mapping of str to ndarray
-        Whole tensors that came with the factors (PEFT's modules_to_save, biases); they are written as they are.
+    others : mapping of str to Stored
+        Whole tensors that came with the factors (PEFT's modules_to_save, biases, buffers), of any type; they are
+        written as they are, to the bit.
     notes : tuple of str
         What was assumed on the way in, in sentences.
     """
@@ -111,7 +112,7 @@ class Adapter:
     layers: Mapping[str, LoRA]
     style: str = "peft"
     config: Mapping[str, Any] = field(default_factory=dict)
-    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    others: Mapping[str, Stored] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -147,7 +148,7 @@ def read_adapter(source: bytes | str, config: bytes | None = None) -> Adapter:
     _refuse_others(file, settings)
     halves: dict[str, dict[str, str]] = {}
     alphas: dict[str, float] = {}
-    others: dict[str, Callable[[], NDArray[Any]]] = {}
+    others: dict[str, Callable[[], Stored]] = {}
     styles = set()
     for key in sorted(file):
         module, _, alpha = key.rpartition(".")
@@ -161,9 +162,9 @@ def read_adapter(source: bytes | str, config: bytes | None = None) -> Adapter:
             found[half] = key
             styles.add("kohya" if "down" in ending or "up" in ending else "peft")
         elif alpha == "alpha" and np.prod(file[key].shape) == 1:
-            alphas[_module(module)] = float(file.read(key).reshape(-1)[0])
+            alphas[_module(module)] = float(decoded(file.raw(key), file[key].dtype).reshape(-1)[0])
         else:
-            others[key] = partial(file.read, key)
+            others[key] = partial(file.stored, key)
     if not halves:
         raise TensorError("There is no LoRA in this file: no tensor is named lora_A, lora_B, lora_down or lora_up.")
     style = "kohya" if "kohya" in styles or (alphas and not settings) else "peft"
@@ -259,5 +260,5 @@ def _scale(config: Mapping[str, Any], alphas: Patterns, module: str, r: int, alp
     if alpha is None:
         alpha = alphas.of(module, config.get("lora_alpha", 8))
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not abs(alpha) < 1e30:
-        raise FormatError(f"The alpha of {shown(module)} is no number that can be used. Correct adapter_config.json.")
+        raise FormatError(f"The alpha of {shown(module)} is no number that can be used. Correct it where it is stored.")
     return scaling(alpha, r, rslora=bool(config.get("use_rslora", False)))

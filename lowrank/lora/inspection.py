@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowrank import spectrum
+from lowrank.errors import TensorError
 from lowrank.lora.adapter import LoRA
 from lowrank.lora.formats import Adapter
+from lowrank.lora.safetensors import shown
+from lowrank.parallel import Progress, idle
 
 #: Shares of the energy that a table names the needed rank for.
 SHARES = (0.5, 0.9, 0.95, 0.99)
@@ -69,10 +72,36 @@ class Layer:
 
 
 def layer_of(name: str, pair: LoRA) -> Layer:
-    """Inspect one layer: two QR factorisations of its factors, and the singular values of an r x r matrix."""
-    return Layer(name, pair.shape, pair.rank, pair.scale, pair.singular_values(), pair.parameters)
+    """Inspect one layer: two QR factorisations of its factors, and the singular values of an r x r matrix.
+
+    Raises
+    ------
+    TensorError
+        If the product of its factors is beyond float64.
+    """
+    try:
+        s = pair.singular_values()
+    except TensorError as error:
+        raise TensorError(f"The layer {shown(name)} cannot be inspected. {error}") from None
+    return Layer(name, pair.shape, pair.rank, pair.scale, s, pair.parameters)
 
 
-def inspect_adapter(adapter: Adapter) -> tuple[Layer, ...]:
-    """Inspect every layer of an adapter, in the order of its names."""
-    return tuple(layer_of(name, pair) for name, pair in adapter.layers.items())
+def inspect_adapter(adapter: Adapter, *, progress: Progress = idle) -> tuple[Layer, ...]:
+    """Inspect every layer of an adapter, in the order of its names.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    progress : callable, optional
+        Told the share that is done, after each layer.
+
+    Raises
+    ------
+    TensorError
+        As `layer_of`; or as reading a layer raises it.
+    """
+    layers = []
+    for name, pair in adapter.layers.items():
+        layers.append(layer_of(name, pair))
+        progress(len(layers) / len(adapter.layers))
+    return tuple(layers)

@@ -16,6 +16,7 @@ import numpy as np
 from lowrank.errors import RankError
 from lowrank.lora.formats import Adapter
 from lowrank.lora.inspection import Layer
+from lowrank.parallel import Progress, idle
 
 #: Layers and target -> a rank for each, 1 or more.
 Choice = Callable[[Sequence[Layer], float], list[int]]
@@ -168,8 +169,16 @@ def foretell(layers: Sequence[Layer], ranks: Mapping[str, int]) -> Cut:
     return Cut((before, after), kept / whole if whole else 1.0, (min(chosen), max(chosen)))
 
 
-def resized(adapter: Adapter, ranks: Mapping[str, int]) -> Adapter:
+def resized(adapter: Adapter, ranks: Mapping[str, int], *, progress: Progress = idle) -> Adapter:
     """Cut every layer to its rank: the truncated SVD of ``scale * B @ A``, from the factors alone.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    ranks : mapping of str to int
+        As `choose_ranks` returns them.
+    progress : callable, optional
+        Told the share that is done, after each layer.
 
     Returns
     -------
@@ -180,8 +189,14 @@ def resized(adapter: Adapter, ranks: Mapping[str, int]) -> Adapter:
     ------
     RankError
         If a rank is below 1.
+    TensorError
+        If the product of a layer's factors is beyond float64; or as reading a layer raises it.
     """
-    return replace(adapter, layers={name: pair.truncate(ranks[name]) for name, pair in adapter.layers.items()})
+    layers = {}
+    for name, pair in adapter.layers.items():
+        layers[name] = pair.truncate(ranks[name])
+        progress(len(layers) / len(adapter.layers))
+    return replace(adapter, layers=layers)
 
 
 def _gain(layer: Layer, k: int) -> float:

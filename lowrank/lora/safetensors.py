@@ -63,6 +63,32 @@ class Entry:
         return self.end - self.start
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A tensor as it is in a file.
+
+    Attributes
+    ----------
+    dtype : str
+        A key of `WIDTHS`.
+    bits : ndarray of unsigned int
+        Of the type's width, in the tensor's shape.
+    """
+
+    dtype: str
+    bits: NDArray[Any]
+
+    @classmethod
+    def of(cls, values: NDArray[Any], dtype: str) -> Stored:
+        """Round numbers to a type, a key of `WRITTEN`; raises TensorError where one is too large for it."""
+        return cls(WRITTEN[dtype], rounded(values, dtype))
+
+    @property
+    def finite(self) -> bool:
+        """Whether there is neither NaN nor an infinite value in it."""
+        return self.dtype not in FLOATS or bool(np.isfinite(decoded(self.bits, self.dtype)).all())
+
+
 class SafeTensors(Mapping[str, Entry]):
     """The tensors of a file by name, none of them read yet.
 
@@ -96,6 +122,10 @@ class SafeTensors(Mapping[str, Entry]):
         """Return a tensor's bytes as unsigned integers of its width, in its shape; a view, nothing is read."""
         entry = self._entries[name]
         return self._data[entry.start : entry.end].view(f"<u{WIDTHS[entry.dtype]}").reshape(entry.shape)
+
+    def stored(self, name: str) -> Stored:
+        """Return a tensor as it is, of any type; a view, nothing is read."""
+        return Stored(self._entries[name].dtype, self.raw(name))
 
     def read(self, name: str) -> Floats:
         """Read one tensor of floating-point numbers.
@@ -198,14 +228,14 @@ def _counts(value: object) -> TypeGuard[list[int]]:
 
 
 def encode(
-    tensors: Mapping[str, NDArray[Any]], dtype: str = "float32", metadata: Mapping[str, str] | None = None
+    tensors: Mapping[str, NDArray[Any] | Stored], dtype: str = "float32", metadata: Mapping[str, str] | None = None
 ) -> bytes:
     """Write arrays as a safetensors file.
 
     Parameters
     ----------
-    tensors : mapping of str to ndarray
-        Rounded to `dtype`.
+    tensors : mapping of str to ndarray or Stored
+        Arrays are rounded to `dtype`; what is stored already is written as it is.
     dtype : str
         A key of `WRITTEN`.
     metadata : mapping of str to str, optional
@@ -226,9 +256,10 @@ def encode(
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     parts, start = [], 0
     for name in sorted(tensors):
-        part = rounded(tensors[name], dtype).tobytes()
-        shape = list(tensors[name].shape)
-        header[name] = {"dtype": WRITTEN[dtype], "shape": shape, "data_offsets": [start, start + len(part)]}
+        tensor = tensors[name]
+        stored = tensor if isinstance(tensor, Stored) else Stored.of(tensor, dtype)
+        part, shape = stored.bits.tobytes(), list(stored.bits.shape)
+        header[name] = {"dtype": stored.dtype, "shape": shape, "data_offsets": [start, start + len(part)]}
         parts.append(part)
         start += len(part)
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lowrank.errors import LowrankError
 from lowrank.lora.formats import Adapter, read_adapter
+from lowrank.lora.inspection import layer_of
 from lowrank.lora.patterns import Patterns, ends
 from lowrank.lora.safetensors import shown
+from lowrank.parallel import Progress, idle
 
 
-def verify_adapter(source: bytes | str, config: bytes | None = None) -> tuple[str, ...]:
+def verify_adapter(source: bytes | str, config: bytes | None = None, *, progress: Progress = idle) -> tuple[str, ...]:
     """Return what is wrong with an adapter, in sentences; none where all is well.
 
     Parameters
@@ -17,13 +21,16 @@ def verify_adapter(source: bytes | str, config: bytes | None = None) -> tuple[st
         The safetensors file's content, or where it is.
     config : bytes, optional
         Content of its ``adapter_config.json``; for PEFT's names it is needed.
+    progress : callable, optional
+        Told the share that is done, after each layer.
     """
     try:
         adapter = read_adapter(source, config)
-        for tensors in (adapter.layers, adapter.others):
-            for _ in tensors.values():  # read, one by one: that finds NaN
-                pass
-        return (*_missing(adapter), *_ranks(adapter), *_targets(adapter))
+        for done, (name, pair) in enumerate(adapter.layers.items(), 1):  # read, one by one: that finds NaN
+            progress(done / len(adapter.layers))
+            if np.float64 in (pair.A.dtype, pair.B.dtype):  # products of the other types stay within float64
+                layer_of(name, pair)
+        return (*_missing(adapter), *_ranks(adapter), *_targets(adapter), *_others(adapter))
     except LowrankError as error:
         return (str(error),)
 
@@ -52,6 +59,15 @@ def _ranks(adapter: Adapter) -> list[str]:
     if config.get("use_rslora") and (ranks or alphas):
         found.append("Patterns beside use_rslora: PEFT warns of them. Write alpha = r instead.")
     return found
+
+
+def _others(adapter: Adapter) -> list[str]:
+    """Whole tensors that hold more than numbers."""
+    return [
+        f"The tensor {shown(name)} holds NaN or infinite values."
+        for name, tensor in adapter.others.items()
+        if not tensor.finite
+    ]
 
 
 def _targets(adapter: Adapter) -> list[str]:

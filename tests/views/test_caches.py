@@ -200,7 +200,7 @@ def test_files_for_download():
     rows = list(csv.DictReader(io.StringIO(cached.csv("files", "rgb", data).decode())))
     assert [float(row["energy"]) for row in rows] == error_curve(image, svd, color="rgb").energy.tolist()
     with np.load(io.BytesIO(cached.npz("files", "rgb", 9, data)), allow_pickle=False) as arrays:
-        assert sorted(arrays) == ["U", "Vt", "s", "total"]
+        assert sorted(arrays) == ["U", "Vt", "excess", "ranks", "rest", "s", "total"]
         assert np.allclose((arrays["U"] * arrays["s"][:, None]) @ arrays["Vt"], svd.reconstruct(9), atol=1e-5)
         lost = arrays["total"] - np.square(arrays["s"], dtype=float).sum(-1)
         assert np.allclose(lost, svd.truncate(9).rest, rtol=1e-3)

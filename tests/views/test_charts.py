@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hostile_names import HOSTILE_NAMES
 
-from app.ui import charts, text
+from app.ui import charts, figures, text
 from app.ui.charts import Series, alternative, figure
 from lowrank.curves import error_curve
+from lowrank.rivals import Rate
 from views.screen import MEASURES, core, noisy
 
 DATA = noisy(60, 45)
@@ -27,6 +28,14 @@ def one():
 
 def test_the_measures_are_those_of_the_words():
     assert set(charts._DIGITS) == set(text.CHARTS) == set(MEASURES)
+
+
+def test_there_may_be_more_curves_than_kinds_of_line():
+    names = [str(i) for i in range(len(charts.DASHES) + 1)]
+    plain = figures.lines([1, 2], {name: [1.0, 2.0] for name in names}, "t", "x", "y")
+    rates = figures.rates({name: [Rate(1, 100, 0.5, 30.0, 0.9)] for name in names}, "psnr")
+    for chart in (plain, rates):
+        assert [trace.line.dash for trace in chart.data] == [*charts.DASHES, charts.DASHES[0]]
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -6,16 +6,18 @@ import zipfile
 
 import numpy as np
 import pytest
+from adapters import kohya, peft
+from streamlit.runtime.media_file_manager import MediaFileManager
 
-from app.ui import limits, text
-from app.ui.lora import inspect, motion
+from app.ui import limits, text, work
+from app.ui.lora import inspect, matrices, motion
 from app.ui.lora.approximate import error
 from app.ui.words import lora as words
 from lowrank import spectrum
 from lowrank.lora.advice import STARTING_POINT, SWEEPS, USUAL_RANKS, rank_table
 from lowrank.lora.budget import training_memory
 from lowrank.lora.formats import read_adapter
-from lowrank.lora.inspection import inspect_adapter
+from lowrank.lora.inspection import SHARES, inspect_adapter
 from lowrank.lora.nf4 import bits_per_weight, dequantize, quantize, relative_error
 from lowrank.lora.resize import choose_ranks, foretell
 from lowrank.svd import exact_svd
@@ -66,6 +68,78 @@ def test_both_scalings_are_drawn():
     assert rs["y"][-1] == pytest.approx(16 / 512**0.5)
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ([256, 8, 32], (256, 8, 32)), ([1600.0, 1, 1], (1600, 1, 1)), ([10**400, 10**400, -1], (8192, 512, 1)),
+        ([float("nan"), float("inf"), float("-inf")], (64, 512, 1)), ([True, 0, 0.5], (64, 1, 1)),
+        ([256, 8], motion.START), (["256", 8, 8], motion.START), ([None] * 3, motion.START),
+        (None, motion.START), ({"d": 1}, motion.START), ("123", motion.START),
+    ],
+)  # fmt: skip
+def test_numbers_from_the_browser_stay_within_the_pages_own(said, meant):
+    assert motion.numbers(said) == meant
+
+
+class Doorman:
+    """Stands where the line for heavy work is, lets everything through, and notes what would have been queued."""
+
+    def __init__(self):
+        self.queued = []
+
+    def do(self, key, compute, *, queued, watch):
+        self.queued.append(queued)
+        return compute()
+
+
+def test_checks_of_a_large_weight_take_their_turn_in_the_line(monkeypatch):
+    monkeypatch.setattr(work, "line", doorman := Doorman())
+    monkeypatch.setattr(motion, "_HEAVY", 128)
+    for side in (64, 128):
+        at = explore().switch_page("views/lora.py")
+        at.session_state["lora_part"], at.session_state["motion_numbers"] = "motion", (side, 4, 7)
+        doorman.queued.clear()
+        calm(at.run())
+        assert doorman.queued == [side >= 128]
+
+
+class LeavingError(BaseException):
+    """How the line ends work that nobody waits for."""
+
+
+def reports(monkeypatch, stop_after=None):
+    """Have the work of this thread report to a list, and end it after so many reports."""
+    shares = []
+
+    def told(share):
+        shares.append(share)
+        if len(shares) == stop_after:
+            raise LeavingError
+
+    monkeypatch.setattr(work._here, "report", told, raising=False)
+    return shares
+
+
+LONG_WORK = {
+    "reading a text": lambda: matrices.matrix("long", "upload", b"0.25,0.5\n" * 50_000),
+    "inspecting": lambda: inspect.inspected("long", inspect.Files(*peft())),
+    "cutting": lambda: inspect.written("long", "rank", 2.0, "patterns", "float32", inspect.Files(*peft())),
+    "checking": lambda: motion.checks("long", 64, 4, 4, b""),
+}
+
+
+@pytest.mark.parametrize("long_work", LONG_WORK.values(), ids=LONG_WORK)
+def test_long_work_tells_how_far_it_is_and_can_be_ended(monkeypatch, long_work):
+    shares = reports(monkeypatch, stop_after=3)
+    with pytest.raises(LeavingError):
+        long_work()
+    shares = reports(monkeypatch)
+    long_work()
+    assert len(shares) >= 4
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] <= 1
+
+
 # a matrix at rank r
 
 
@@ -107,13 +181,13 @@ def test_a_matrix_of_ones_own():
     {
         npy(np.full((3, 3), np.nan)): "NaN",
         npy(np.zeros((2, 2, 2))): "axes",
-        npy(np.zeros((3000, 3000), np.int8)): "page takes up to",
+        npy(np.zeros((3000, 3000), np.int8)): "more than 4,000,000 numbers",
         b"1,2\n3,x\n": "no number",
         b"\x93NUMPY\x01\x00\xff\xff": "no .npy file",
         b"<html>": "no number",
         b"": "empty",
     }.items(),
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "file",
 )
 def test_a_wrong_matrix_is_a_sentence(data, says):
     at = lora("matrix")
@@ -184,6 +258,41 @@ def test_an_adapters_layers(example):
     assert [one.value for one in at.success] == [words.VERIFIED]
     heat = json.loads(at.get("plotly_chart")[0].proto.spec)["data"][0]
     assert heat["type"] == "heatmap"
+
+
+def test_of_very_many_layers_the_first_are_drawn(monkeypatch, example):
+    monkeypatch.setattr(inspect, "DRAWN", 5)
+    at = adapter_page(("adapter_model.safetensors", example[0]), ("adapter_config.json", example[1]))
+    layers = inspect_adapter(read_adapter(*example))
+    heat = json.loads(at.get("plotly_chart")[0].proto.spec)["data"][0]
+    assert heat["z"] == [[layer.needed(share) for share in SHARES] for layer in layers[:5]]
+    assert words.HEAT_FIRST.format(drawn=5, count=12) in captions(at)
+    assert len(frames(at)[0]) == 12
+    monkeypatch.setattr(inspect, "DRAWN", 12)
+    assert not any("Drawn are" in said for said in captions(calm(at.run())))
+
+
+def test_figures_of_layers_are_computed_once(example):
+    nothing = inspect.Files(b"", b"")
+    assert inspect.measured("twice", example) is inspect.measured("twice", nothing)
+    assert inspect.foretold("twice", "energy", 0.5, example) is inspect.foretold("twice", "energy", 0.5, nothing)
+
+
+@pytest.mark.parametrize(("style", "kind"), [("peft", "application/zip"), ("kohya", "application/octet-stream")])
+def test_the_cut_adapter_is_sent_as_what_it_is(monkeypatch, style, kind):
+    kinds, add = {}, MediaFileManager.add_deferred
+
+    def recording(self, data_callable, mimetype, coordinates, file_name=None, **rest):
+        kinds[file_name] = mimetype
+        return add(self, data_callable, mimetype, coordinates, file_name, **rest)
+
+    monkeypatch.setattr(MediaFileManager, "add_deferred", recording)
+    files = [("a.safetensors", kohya())]
+    if style == "peft":
+        files = list(zip(("a.safetensors", "adapter_config.json"), peft(), strict=True))
+    adapter_page(*files)
+    name = {"peft": "adapter-cut.zip", "kohya": "adapter-cut.safetensors"}[style]
+    assert kinds[name].partition(";")[0] == kind
 
 
 def test_without_a_configuration_that_is_said(example):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.ui import charts, download, figures, keeping, store, text
+from app.ui import charts, download, figures, keeping, store, text, work
 from app.ui.keeping import File
 from app.ui.lora.table import metrics
 from app.ui.store import remembered
@@ -19,7 +19,7 @@ from lowrank.lora.adapter import LoRA
 from lowrank.lora.export import CONFIG, MODEL, kohya_file, peft_files, zipped
 from lowrank.lora.formats import Adapter, read_adapter
 from lowrank.lora.inspection import SHARES, Layer, inspect_adapter
-from lowrank.lora.resize import RULES, choose_ranks, foretell, resized
+from lowrank.lora.resize import RULES, Cut, choose_ranks, foretell, resized
 from lowrank.lora.verify import verify_adapter
 
 
@@ -30,8 +30,9 @@ class Files(NamedTuple):
     config: bytes  #: empty where there is none
 
 
-#: Problems that are shown.
+#: Problems that are shown, and layers that are drawn: more would be 1 kB each, and thinner than a pixel.
 _PROBLEMS = 10
+DRAWN = 400
 
 #: Digest of the example.
 _EXAMPLE = "example-adapter"
@@ -54,8 +55,9 @@ def part() -> None:
         layers, adapter, problems = inspected(digest, data)
     facts(adapter, layers, problems)
     ranks = cut(digest, data, adapter, layers)
-    table(layers, ranks)
-    heat_map(layers)
+    columns = measured(digest, data)
+    table(columns, ranks)
+    heat_map(columns)
 
 
 def sorted_out(files: list[File]) -> Files:
@@ -79,9 +81,10 @@ def sorted_out(files: list[File]) -> Files:
 def inspected(digest: str, data: Files) -> tuple[tuple[Layer, ...], Adapter, tuple[str, ...]]:
     """Read an adapter; return what its layers hold, the adapter without its numbers, and what is wrong with it."""
     adapter = read_adapter(data.weights, data.config or None)
-    layers = inspect_adapter(adapter)
+    layers = inspect_adapter(adapter, progress=lambda share: work.report(0.7 * share))
     bare = Adapter({}, adapter.style, adapter.config, {}, adapter.notes)
-    return layers, bare, verify_adapter(data.weights, data.config or None)
+    problems = verify_adapter(data.weights, data.config or None, progress=lambda share: work.report(0.7 + 0.3 * share))
+    return layers, bare, problems
 
 
 def facts(adapter: Adapter, layers: tuple[Layer, ...], problems: tuple[str, ...]) -> None:
@@ -130,11 +133,10 @@ def cut(digest: str, data: Files, adapter: Adapter, layers: tuple[Layer, ...]) -
             persist_state="session",
         )
         try:
-            ranks = choose_ranks(layers, name, float(value))
+            ranks, told = foretold(digest, name, float(value), data)
         except RankError as error:
             st.warning(str(error))
             return {layer.name: layer.r for layer in layers}
-        told = foretell(layers, ranks)
         (before, after), (low, high) = told.parameters, told.ranks
         said = words.CUT_SAYS.format(
             before=text.count(before),
@@ -175,32 +177,45 @@ def cut(digest: str, data: Files, adapter: Adapter, layers: tuple[Layer, ...]) -
 def written(digest: str, rule: str, target: float, form: str, dtype: str, data: Files) -> bytes:
     """Cut an adapter and write it: PEFT's two files in an archive, or kohya's one."""
     adapter = read_adapter(data.weights, data.config or None)
-    shorter = resized(adapter, choose_ranks(inspect_adapter(adapter), rule, target))
+    layers = inspect_adapter(adapter, progress=lambda share: work.report(share / 2))
+    ranks = choose_ranks(layers, rule, target)
+    shorter = resized(adapter, ranks, progress=lambda share: work.report((1 + share) / 2))
     if adapter.style == "kohya":
         return kohya_file(shorter, dtype=dtype)
     return zipped(peft_files(shorter, dtype=dtype, pad_to=0 if form == "padded" else None))
 
 
-def table(layers: tuple[Layer, ...], ranks: dict[str, int]) -> None:
+@remembered(queued=lambda digest, data: False)
+def foretold(digest: str, rule: str, target: float, data: Files) -> tuple[dict[str, int], Cut]:
+    """Choose ranks by a rule; return them, and what they keep."""
+    layers, *_ = inspected(digest, data)
+    ranks = choose_ranks(layers, rule, target)
+    return ranks, foretell(layers, ranks)
+
+
+@remembered(queued=lambda digest, data: False)
+def measured(digest: str, data: Files) -> dict[str, list[Any]]:
+    """Return every layer's figures, by column."""
+    layers, *_ = inspected(digest, data)
+    needed = {f"e{share * 100:.0f}": [layer.needed(share) for layer in layers] for share in SHARES}
+    return {
+        "name": [layer.name for layer in layers],
+        "shape": [f"{layer.shape[0]} × {layer.shape[1]}" for layer in layers],
+        "r": [layer.r for layer in layers],
+        "scale": [layer.scale for layer in layers],
+        "norm": [layer.norm for layer in layers],
+        **needed,
+        "stable": [layer.stable_rank for layer in layers],
+        "effective": [layer.effective_rank for layer in layers],
+    }
+
+
+def table(columns: dict[str, list[Any]], ranks: dict[str, int]) -> None:
     """Show every layer's figures."""
-    rows = [
-        {
-            "name": layer.name,
-            "shape": f"{layer.shape[0]} × {layer.shape[1]}",
-            "r": layer.r,
-            "scale": layer.scale,
-            "norm": layer.norm,
-            **{f"e{share * 100:.0f}": layer.needed(share) for share in SHARES},
-            "stable": layer.stable_rank,
-            "effective": layer.effective_rank,
-            "cut": ranks[layer.name],
-        }
-        for layer in layers
-    ]
     formats = {"scale": "%.3g", "norm": "%.3g", "stable": "%.1f", "effective": "%.1f"}
     st.markdown(f"**{words.LAYERS}**")
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(columns | {"cut": [ranks[name] for name in columns["name"]]}),
         hide_index=True,
         width="stretch",
         column_config={
@@ -213,16 +228,16 @@ def table(layers: tuple[Layer, ...], ranks: dict[str, int]) -> None:
     )
 
 
-def heat_map(layers: tuple[Layer, ...]) -> None:
-    """Draw the rank that each layer needs for a share of its energy."""
-    shares = [f"{share:.0%}" for share in SHARES]
-    needed = [[layer.needed(share) for share in SHARES] for layer in layers]
-    labels = (words.HEAT, words.HEAT_X, words.HEAT_Y, words.HEAT_SCALE)
-    chart = figures.heat([layer.name for layer in layers], shares, needed, labels)
-    worst = ", ".join(
-        f"{share} up to {max(column)}" for share, column in zip(shares, zip(*needed, strict=True), strict=True)
-    )
+def heat_map(columns: dict[str, list[Any]]) -> None:
+    """Draw the rank that each layer needs for a share of its energy; of very many layers, those of the table's top."""
+    needed = {f"{share:.0%}": columns[f"e{share * 100:.0f}"] for share in SHARES}
+    names, count = columns["name"][:DRAWN], len(columns["name"])
+    rows = list(zip(*(column[:DRAWN] for column in needed.values()), strict=True))
+    chart = figures.heat(names, list(needed), rows, (words.HEAT, words.HEAT_X, words.HEAT_Y, words.HEAT_SCALE))
+    worst = ", ".join(f"{share} up to {max(column)}" for share, column in needed.items())
     st.plotly_chart(chart, key="heat", config=charts.CONFIG, alt=f"{words.HEAT}: {worst}")
+    if count > DRAWN:
+        st.caption(words.HEAT_FIRST.format(drawn=text.count(DRAWN), count=text.count(count)))
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from app.ui import cached, keeping, pictures, store
+from app.ui import cached, keeping, pictures, store, work
 from app.ui.store import remembered
 from app.ui.words import lora as words
 from lowrank.color import to_planes
@@ -59,9 +59,7 @@ def choose() -> Source | None:
 def matrix(digest: str, name: str, data: bytes) -> Array:
     """Return the matrix itself."""
     if name == "upload":
-        a = decode_matrix(data)
-        if a.size > MOST:
-            raise TensorError(words.TOO_LARGE.format(count=f"{a.size:,}", most=f"{MOST:,}"))
+        a = decode_matrix(data, most=MOST, progress=work.report)
         if np.abs(a).max() > np.finfo(np.float32).max / a.size:
             raise TensorError(words.TOO_BIG_VALUES)
         return a

@@ -242,7 +242,8 @@ class ViewerPage:
         """What the eye sees of the first stage: RGB, shape (h, w, 3)."""
         self.frame()
         box = self.find("stage").first.bounding_box()
-        image = Image.open(io.BytesIO(self.page.screenshot(clip=box)))
+        picture = self.page.screenshot(clip=box, style=".side { visibility: hidden }")  # which say what is drawn there
+        image = Image.open(io.BytesIO(picture))
         return np.asarray(image.convert("RGB")).astype(int)
 
     def zoom(self) -> int:

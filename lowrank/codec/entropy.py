@@ -12,7 +12,7 @@ arithmetic: floats appear only where they hold whole numbers exactly, or the cor
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import constriction
 import numpy as np
@@ -119,6 +119,20 @@ def _shares(counts: Ints) -> NDArray[np.float64]:
     return shares
 
 
+class _Table(NamedTuple):
+    """What is learned of decisions: of every state of every context, and of every set of weights."""
+
+    p: NDArray[np.float64]  #: chance of a yes, whole numbers in units of 2**-16
+    seen: NDArray[np.float64]  #: how much it counts for
+    stretched: Ints  #: its log-odds
+    weights: Ints  #: (contexts, sets)
+
+    def part(self, j: int, states: int, sets: int) -> _Table:
+        """Decision j's own part, as views."""
+        own = slice(j * states, (j + 1) * states)
+        return _Table(self.p[own], self.seen[own], self.stretched[own], self.weights[:, j * sets : (j + 1) * sets])
+
+
 class Levels:
     """Models of levels, which learn as they code.
 
@@ -146,13 +160,18 @@ class Levels:
         self._offsets = np.cumsum([0, *sizes[:-1]])[:, None]
         expected = np.concatenate(starts).astype(np.int64)
         first = ((expected + 1) * ONE) // (expected + 24)
-        self._rows = np.arange(len(sizes))[:, None]
-        self._p = np.tile(first, (DECISIONS, 1))
-        self._seen = np.full(self._p.shape, self.TRUST, np.int64)
-        self._stretched = STRETCH[self._p]
         middle = np.searchsorted(FLOORS, scales // 16, "right")[:, None] - 1
         self._counts = 1 + 60 // (1 + np.square(np.arange(CLASSES) - middle))
-        self._weights = np.full((DECISIONS, len(sizes), sets), 5 * WEIGHT // (4 * len(sizes)), np.int32)
+        self._crowds = self._counts.sum(1)
+        # one table for all decisions, those of each after those before; and each decision's own part of it
+        self._states, self._sets = len(first), sets
+        self._table = _Table(
+            np.tile(first, DECISIONS).astype(np.float64),
+            np.full(DECISIONS * len(first), float(self.TRUST)),
+            np.tile(STRETCH[first], DECISIONS),
+            np.full((len(sizes), DECISIONS * sets), 5 * WEIGHT // (4 * len(sizes)), np.int32),
+        )
+        self._parts = [self._table.part(j, self._states, sets) for j in range(DECISIONS)]
 
     def code(self, coder: Coder, levels: Ints | None, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
         """Code a wave.
@@ -171,48 +190,72 @@ class Levels:
         -------
         ndarray of int, shape (n,)
         """
-        contexts = contexts + self._offsets
-        active = np.arange(contexts.shape[1])
-        magnitude = None if levels is None else np.abs(levels)
-        told = np.zeros(len(active), np.int32)
-        for j in range(DECISIONS):
-            bits = None if magnitude is None else magnitude.take(active) > j
-            hit = self._decide(coder, j, bits, contexts, sets).nonzero()[0]
-            active = active[hit]
+        contexts = np.add(contexts, self._offsets, dtype=np.intp)
+        sets = sets.astype(np.intp, copy=False)
+        if levels is None:
+            return self._decoded(coder, contexts, sets, scales)
+        self._encode(coder, levels, contexts, sets, scales)
+        return levels
+
+    def _encode(self, coder: Coder, levels: Ints, contexts: Ints, sets: Ints, scales: Ints) -> None:
+        """Code known levels: all decisions at once, since each learns from its own alone."""
+        magnitude = np.abs(levels)
+        active, parts, places, bits = None, [contexts], [sets], [magnitude > 0]
+        for j in range(1, DECISIONS + 1):
+            hit = bits[-1].nonzero()[0]
+            active = hit if active is None else active[hit]
+            if j == DECISIONS or not len(active):
+                break
+            parts.append(parts[-1].take(hit, axis=1) + self._states)
+            places.append(places[-1].take(hit) + self._sets)
+            bits.append(magnitude.take(active) > j)
+        if len(parts) > 1:
+            self._decide(coder, self._table, np.concatenate(bits), np.concatenate(parts, 1), np.concatenate(places))
+        else:
+            self._decide(coder, self._parts[0], bits[0], contexts, sets)
+        assert active is not None
+        if len(active):
+            self._exceed(coder, magnitude.take(active) - DECISIONS, scales.take(active))
+        nonzero = magnitude.nonzero()[0]
+        if len(nonzero):
+            coder.decide(levels.take(nonzero) < 0, np.full(len(nonzero), ONE // 2))
+
+    def _decoded(self, coder: Coder, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
+        told, active = np.zeros(contexts.shape[1], np.int32), None
+        for j, part in enumerate(self._parts):
+            hit = self._decide(coder, part, None, contexts, sets).nonzero()[0]
+            active = hit if active is None else active[hit]
             if not len(active):
                 break
-            contexts, sets = contexts.take(hit, axis=1), sets[hit]
             told[active] = j + 1
+            if j + 1 < DECISIONS:
+                contexts, sets = contexts.take(hit, axis=1), sets.take(hit)
         else:
-            rest = None if magnitude is None else magnitude[active] - DECISIONS
-            told[active] += self._exceed(coder, rest, scales[active])
+            assert active is not None
+            told[active] += self._exceed(coder, None, scales.take(active))
         nonzero = told.nonzero()[0]
         if len(nonzero):
-            signs = None if levels is None else levels[nonzero] < 0
-            signs = coder.decide(signs, np.full(len(nonzero), ONE // 2))
-            told[nonzero] *= 1 - 2 * signs.astype(np.int32)
+            told[nonzero] *= 1 - 2 * coder.decide(None, np.full(len(nonzero), ONE // 2)).astype(np.int32)
         return told
 
-    def _decide(self, coder: Coder, j: int, bits: Ints | None, contexts: Ints, sets: Ints) -> Ints:
-        weights, stretched, p, seen = self._weights[j], self._stretched[j], self._p[j], self._seen[j]
+    def _decide(self, coder: Coder, table: _Table, bits: Ints | None, contexts: Ints, sets: Ints) -> Ints:
+        p, seen, stretched, weights = table
         inputs = stretched.take(contexts)
-        mixed = (inputs * weights.take(sets, axis=1)).sum(0, dtype=np.int32) >> 14
+        mixed = np.einsum("ij,ij->j", inputs, weights.take(sets, axis=1)) >> 14
         mixture = SQUASH.take(mixed + MOST, mode="clip")
         bits = coder.decide(bits, mixture)
-        # the contexts learn
+        # the contexts learn: whole numbers, and floors of quotients too small for rounding to reach the next one
         many = np.bincount(contexts.ravel(), minlength=len(p))
         hits = np.bincount(contexts.compress(bits, axis=1).ravel(), minlength=len(p))
-        at = many.nonzero()[0]
-        m, old = many[at], p[at]
-        total = seen[at] + m
-        new = old + (hits[at] * ONE - m * old) // total
-        p[at] = new
-        seen[at] = np.minimum(total, self.LIMIT)
-        stretched[at] = STRETCH.take(new, mode="clip")
+        seen += many
+        p += np.floor((hits * float(ONE) - many * p) / seen)
+        np.minimum(seen, self.LIMIT, out=seen)
+        stretched[:] = STRETCH.take(p.astype(np.intp), mode="clip")
         # the weights learn; sums of whole numbers below 2**53 are exact, in whatever order
         inputs *= bits * ONE - mixture
         size = weights.shape[1]
-        slope = np.bincount((sets + self._rows * size).ravel(), inputs.ravel(), weights.size).astype(np.int64)
+        rows = np.arange(len(weights))[:, None] * size
+        slope = np.bincount((sets + rows).ravel(), inputs.ravel(), weights.size).astype(np.int64)
         count = np.bincount(sets, minlength=size) + self.DAMPING
         weights += ((slope.reshape(weights.shape) * self.RATE) // (count << 17)).astype(np.int32)
         return bits
@@ -220,11 +263,16 @@ class Levels:
     def _exceed(self, coder: Coder, rest: Ints | None, scales: Ints) -> Ints:
         """Code what levels exceed the decisions by: its class, then plain bits, the highest first."""
         classes = None if rest is None else np.searchsorted(FLOORS, rest, "right") - 1
-        classes = coder.classify(classes, self._counts[scales])
-        np.add.at(self._counts, (scales, classes), self.STEP)
-        crowded = np.unique(scales[self._counts[scales].sum(1) > self.CROWD])
-        self._counts[crowded] -= self._counts[crowded] >> 1
-        told, widths = FLOORS[classes], WIDTHS[classes]
+        classes = coder.classify(classes, self._counts.take(scales, axis=0))
+        seen = np.bincount(scales * CLASSES + classes, minlength=self._counts.size).reshape(self._counts.shape)
+        self._counts += self.STEP * seen
+        here = seen.sum(1)
+        self._crowds += self.STEP * here
+        crowded = ((self._crowds > self.CROWD) & (here > 0)).nonzero()[0]
+        if len(crowded):
+            self._counts[crowded] -= self._counts[crowded] >> 1
+            self._crowds[crowded] = self._counts[crowded].sum(1)
+        told, widths = FLOORS.take(classes), WIDTHS.take(classes)
         for i in range(int(widths.max()) - 1, -1, -1):
             among = (widths > i).nonzero()[0]
             bits = None if rest is None else (rest - told)[among] >> i & 1

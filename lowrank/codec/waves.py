@@ -70,73 +70,81 @@ def code_patches(
     """Code the planes of a patch matrix: (k, rows of blocks, columns of blocks).
 
     In wave t = x + 2 y + 3 k: neighbours to the left and above, and earlier planes of all four neighbour blocks, are in
-    earlier waves.
+    earlier waves. What is known of the last waves is kept wave by wave, so that each neighbour of all levels of a wave
+    lies in one run, which fits into a processor's cache however large the picture.
     """
     K, h, w = shape
+    out = np.zeros(shape, np.int32) if levels is None else np.ascontiguousarray(levels)
     if not K:
-        return np.zeros(shape, np.int32)
-    padded = (K + 1, h + 2, w + 2)
-    sy, sk = w + 2, (h + 2) * (w + 2)
-    out = np.zeros(padded, np.int32) if levels is None else _framed(levels, padded)
-    source = None if levels is None else out.ravel()
-    flat = out.ravel()
-    # magnitudes, and their decaying means over the planes of a block: in 16 bits, since they are read from all over
-    A, E = (np.zeros(padded, np.int16).ravel() for _ in range(2))
-    R = None if reference is None else _surroundings(_framed(reference[:K], padded))
-    k, y = (g.ravel().astype(np.int32) for g in np.meshgrid(np.arange(K), np.arange(h), indexing="ij"))
-    start = 2 * y + 3 * k
-    base = (k + 1) * sk + (y + 1) * sy + 1
+        return out
+    flat, source = out.reshape(-1), None if levels is None else out.reshape(-1)
+    R = None if reference is None else _surroundings(reference, K)
+    # places in a wave, by plane and row: a plane before the first one, and a row before and after each, stay zero
+    H = h + 2
+    k, y = np.divmod(np.arange(-1, (K + 1) * H + 1), H) - np.ones((2, 1), np.intp)
+    start = np.where((k >= 0) & (y >= 0) & (y < h), 2 * y + 3 * k, 1 << 30).astype(np.int32)
+    base = ((k * h + y) * w - start).astype(np.int64)
+    k = k.astype(np.int32)
+    by_group, by_plane = (FINE * GROUPS.astype(np.int32)).take(k, mode="clip"), COARSE * k
+    # magnitudes, the same up to 2, and their decaying means over the planes of a block, of this wave and five before
+    A, M, E = np.zeros((3, 6, len(start)), np.int16)
     waves = w + 2 * (h - 1) + 3 * (K - 1)
     for t in range(waves):
         tick(t / waves)
-        x = t - start
-        at = np.flatnonzero((x >= 0) & (x < w))
-        p, plane = base[at] + x[at], k[at]
-        W, N, NW, NE, P = (A.take(p - back) for back in (1, sy, sy + 1, sy - 1, sk))
-        q = p - sk
-        E0 = E.take(q).astype(np.int32)
-        around = (E.take(q - sy) + E.take(q + sy) + E.take(q - 1) + E.take(q + 1)).astype(np.int32)
-        near = (5 * (W + N) + 3 * (NW + NE)).astype(np.int32)
-        mu = (29 * near + 22 * E0 + 3 * around) >> 6
-        ref = 0 * p if R is None else R.take(p).astype(np.int32)
-        scale, cm, cn, ce = bins(mu), coarse(mu), coarse(near), coarse(E0)
-        contexts = np.stack(
-            [
-                scale + FINE * GROUPS[plane],
-                cn * COARSE + ce,
-                plane * COARSE + cm,
-                (((np.minimum(W, 2) * 3 + np.minimum(N, 2)) * 3 + np.minimum(P, 2)) * 3 + np.minimum(NW, 2)) * 2
-                + np.minimum(NE, 1),
-                coarse(around >> 2) * COARSE + cn,
-                ref * COARSE + cm,
-            ]
-        )
-        told = model.code(coder, None if source is None else source.take(p), contexts, cm, scale)
-        flat[p] = told
-        a = np.minimum(np.abs(told), 255)
-        A[p] = a
-        E[p] = E0 - (E0 >> 2) + 4 * a
-    return out[1:, 1:-1, 1:-1]
-
-
-def _framed(levels: Ints, padded: tuple[int, int, int]) -> Ints:
-    """Levels with zeros before the first plane and around each; and after the last one, where there are fewer."""
-    out = np.zeros(padded, np.int32)
-    k, h, w = levels.shape
-    out[1 : k + 1, 1 : h + 1, 1 : w + 1] = levels
+        a0, a1, a2, a3, _, _ = (A[(t - back) % 6] for back in range(6))
+        m0, m1, m2, m3, _, _ = (M[(t - back) % 6] for back in range(6))
+        e0, e1, e2, e3, e4, e5 = (E[(t - back) % 6] for back in range(6))
+        a0[:], m0[:], e0[:] = 0, 0, 0
+        first, last = max(0, -((w + 2 * h - 3 - t) // 3)), min(K - 1, t // 3)
+        lo, hi = (first + 1) * H + 1, (last + 2) * H + 1
+        at = ((t - start[lo:hi]).view(np.uint32) < w).nonzero()[0]
+        if not len(at):
+            continue
+        here, above, deep = slice(lo, hi), slice(lo - 1, hi - 1), slice(lo - H, hi - H)
+        E0 = e3[deep]
+        around = e5[lo - H - 1 : hi - H - 1] + e1[lo - H + 1 : hi - H + 1]
+        around += e4[deep]
+        around += e2[deep]
+        near = 5 * (a1[here] + a2[above]) + 3 * (a3[above] + a1[above])
+        mu = 29 * near.astype(np.int32)
+        mu += 22 * E0.astype(np.int32)
+        mu += 3 * around.astype(np.int32)
+        mu >>= 6
+        # of each level: its contexts, then its set of weights and its scale
+        found = np.empty((8, hi - lo), np.int32)
+        found[7] = scale = bins(mu)
+        found[6] = cm = (scale + 1) >> 2
+        cn = coarse(near)
+        np.add(scale, by_group[here], out=found[0])
+        np.add(cn * COARSE, coarse(E0), out=found[1])
+        np.add(cm, by_plane[here], out=found[2])
+        found[3] = ((((m1[here] * 3 + m2[above]) * 3 + m3[deep]) * 3) + m3[above]) * 2 + np.minimum(m1[above], 1)
+        np.add(coarse(around >> 2) * COARSE, cn, out=found[4])
+        found[5] = cm
+        found = found.take(at, axis=1)
+        p, E0, at = base[here].take(at) + t, E0.take(at), at + lo
+        if R is not None:
+            found[5] += COARSE * R.take(p).astype(np.int32)
+        told = model.code(coder, None if source is None else source.take(p), found[:6], found[6], found[7])
+        if source is None:
+            flat[p] = told
+        a = np.minimum(np.abs(told), 255).astype(np.int16)
+        a0[at], m0[at], e0[at] = a, np.minimum(a, 2), E0 - (E0 >> 2) + 4 * a
     return out
 
 
-def _surroundings(framed: Ints) -> Ints:
-    """Magnitudes of another plane at the same places, in eight steps; flat."""
-    R = np.minimum(np.abs(framed), 255).astype(np.int16)
-    total = 2 * R + 1
-    total[:, :, 1:] += R[:, :, :-1]
-    total[:, :, :-1] += R[:, :, 1:]
-    total[:, 1:] += R[:, :-1]
-    total[:, :-1] += R[:, 1:]
-    steps: Ints = np.minimum(total >> 1, 7).ravel()
-    return steps
+def _surroundings(levels: Ints, planes: int) -> Ints:
+    """Magnitudes of the first planes of another patch matrix at the same places, in eight steps; flat."""
+    steps = np.zeros((planes, *levels.shape[1:]), np.uint8)
+    for own, plane in zip(steps, levels, strict=False):
+        r = np.minimum(np.abs(plane), 255).astype(np.int16)
+        total = 2 * r + 1
+        total[:, 1:] += r[:, :-1]
+        total[:, :-1] += r[:, 1:]
+        total[1:] += r[:-1]
+        total[:-1] += r[1:]
+        np.minimum(total >> 1, 7, out=own, casting="unsafe")
+    return steps.reshape(-1)
 
 
 def code_basis(coder: Coder, levels: Ints | None, shape: tuple[int, int]) -> Ints:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from lowrank.codec.entropy import Coder, Ints, Levels
@@ -176,7 +178,8 @@ def code_factors(
     Row by row, and within a row from coarse to fine, so that all but every eighth number have neighbours on both sides.
     """
     n, h, w = len(shapes), max(k for k, _ in shapes), max(side for _, side in shapes)
-    lead, width = 12, w + 24
+    lead = 3 * PHASES[1][2]
+    width = w + 2 * lead
     out = np.zeros((n, h, w), np.int32)
     if factors is not None:
         for own, levels in zip(out, factors, strict=True):
@@ -192,52 +195,81 @@ def code_factors(
         np.tile(c, 24),
     ]
     model = Levels(starts, phases * COARSE, FINE_TYPICAL)
-    now, above, before, mean = (np.zeros(n * width, np.int32) for _ in range(4))
+    now, above, before, mean = np.zeros((4, n * width), np.int32)
+    flat = out.reshape(-1)
+    places: list[_Places] = []
     for y in range(h):
         tick(y / h)
-        for phase, (first, stride, d) in enumerate(PHASES):
-            places = [
-                (i, np.arange(first, side, stride))
-                for i, (rows, side) in enumerate(shapes)
-                if y < rows and side > first
-            ]
-            if not places:
+        if not y or any(rows == y for rows, _ in shapes):
+            sides = [side if y < rows else 0 for rows, side in shapes]
+            places = [_places(sides, phase, (h, w), lead) for phase in range(phases)]
+        row, edge = _row(above, before, mean), min(y // 8, 23) * COARSE
+        for phase, (p, beside, own, fixed) in enumerate(places):
+            if not len(p):
                 continue
-            own = np.concatenate([np.full(len(x), i) for i, x in places])
-            x = np.concatenate([x for _, x in places])
-            p = own * width + x + lead
-            N, NN = above[p], before[p]
-            beside = above[p - 1] + above[p + 1]
-            up = 5 * N + 3 * beside + 2 * NN + above[p - 2] + above[p + 2] + before[p - 1]
-            E0, around = mean[p], mean[p - 1] + mean[p + 1]
-            wide = mean[p - 2] + mean[p + 2] + mean[p - 3] + mean[p + 3]
-            trend = (2 * E0 + 2 * around + wide) // 10
-            if d:
-                W, E = now[p - d], now[p + d]
-                near = 6 * (W + E) + 2 * (now[p - 3 * d] + now[p + 3 * d])
+            up, trend, cu, ce, seen = row.take(p, axis=1)
+            if phase:
+                W, E, WW, EE = now.take(beside)
+                near = 6 * (W + E) + 2 * (WW + EE)
+                cn = coarse(near)
                 mu = (20 * near + 14 * up + 30 * trend) >> 6
-            else:
-                W, E = above[p - 1], above[p + 1]
-                near = up
+            else:  # nothing of this row is known yet
+                W, E = above.take(beside)
+                cn = cu
                 mu = (24 * up + 40 * trend) >> 6
-            scale, cm, cn = bins(mu), coarse(mu), coarse(near)
-            ce, cu = coarse(trend), coarse(up)
-            contexts = np.stack(
-                [
-                    scale + FINE * (phases * own + phase),
-                    (phase * COARSE + cn) * COARSE + ce,
-                    (phase * COARSE + cu) * COARSE + ce,
-                    ((d > 0) * 48 + np.minimum(x // 16, 47)) * COARSE + cm,
-                    ((np.minimum(W, 2) * 3 + np.minimum(E, 2)) * 3 + np.minimum(N, 2)) * 3
-                    + np.minimum(NN, 2)
-                    + 81 * phase,
-                    min(y // 8, 23) * COARSE + cm,
-                ]
-            )
-            told = model.code(coder, None if factors is None else out[own, y, x], contexts, cm + phase * COARSE, scale)
-            out[own, y, x] = told
+            scale = bins(mu)
+            cm = (scale + 1) >> 2
+            contexts = fixed.copy()
+            contexts[0] += scale
+            contexts[1] += cn * COARSE + ce
+            contexts[2] += cu * COARSE + ce
+            contexts[3] += cm
+            contexts[4] += 27 * np.minimum(W, 2) + 9 * np.minimum(E, 2) + seen
+            contexts[5] += cm + edge
+            at = own + y * w
+            told = model.code(coder, None if factors is None else flat.take(at), contexts, cm + phase * COARSE, scale)
+            if factors is None:
+                flat[at] = told
             now[p] = np.minimum(np.abs(told), 255)
         mean += 4 * now - (mean >> 2)
-        above, before = now.copy(), above
+        now, above, before = before, now, above
         now[:] = 0
     return [own[:rows, :side] for own, (rows, side) in zip(out, shapes, strict=True)]
+
+
+class _Places(NamedTuple):
+    """Where the numbers of a phase are, in one row of all matrices."""
+
+    p: Ints  #: in a row of all of them, one after the other, with zeros between
+    beside: Ints  #: their neighbours there
+    own: Ints  #: in the levels, of row 0
+    fixed: Ints  #: what their contexts begin with, (contexts, n)
+
+
+def _places(sides: list[int], phase: int, shape: tuple[int, int], lead: int) -> _Places:
+    (first, stride, d), (h, w), width = PHASES[phase], shape, shape[1] + 2 * lead
+    xs = [np.arange(first, side, stride) for side in sides]
+    matrix, x = np.repeat(np.arange(len(xs)), [len(one) for one in xs]), np.concatenate(xs)
+    p = matrix * width + x + lead
+    fixed = np.zeros((6, len(p)), np.int32)
+    fixed[0] = FINE * (len(PHASES) * matrix + phase)
+    fixed[1:3] = phase * COARSE * COARSE
+    fixed[3] = ((d > 0) * 48 + np.minimum(x // 16, 47)) * COARSE
+    fixed[4] = 81 * phase
+    near = (d, -d, 3 * d, -3 * d) if d else (1, -1)
+    return _Places(p, np.stack([p - back for back in near]), matrix * h * w + x, fixed)
+
+
+def _row(above: Ints, before: Ints, mean: Ints) -> Ints:
+    """What the rows before tell of every place of a row: (5, places)."""
+    n = len(above)
+    found = np.zeros((5, n), np.int32)
+    up, trend, cu, ce, seen = found[:, 3:-3]
+    up += 3 * (above[2:-4] + above[4:-2]) + 5 * above[3:-3]
+    up += above[1:-5] + above[5:-1] + 2 * before[3:-3] + before[2:-4]
+    trend += mean[:-6] + mean[6:] + mean[1:-5] + mean[5:-1]
+    trend += 2 * (mean[2:-4] + mean[3:-3] + mean[4:-2])
+    trend //= 10
+    cu[:], ce[:] = coarse(up), coarse(trend)
+    np.add(3 * np.minimum(above[3:-3], 2), np.minimum(before[3:-3], 2), out=seen)
+    return found

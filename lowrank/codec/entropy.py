@@ -12,7 +12,7 @@ arithmetic: floats appear only where they hold whole numbers exactly, or the cor
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import constriction
 import numpy as np
@@ -119,18 +119,15 @@ def _shares(counts: Ints) -> NDArray[np.float64]:
     return shares
 
 
-class _Table(NamedTuple):
+class _Table:
     """What is learned of decisions: of every state of every context, and of every set of weights."""
 
-    p: NDArray[np.float64]  #: chance of a yes, whole numbers in units of 2**-16
-    seen: NDArray[np.float64]  #: how much it counts for
-    stretched: Ints  #: its log-odds
-    weights: Ints  #: (contexts, sets)
-
-    def part(self, j: int, states: int, sets: int) -> _Table:
-        """Decision j's own part, as views."""
-        own = slice(j * states, (j + 1) * states)
-        return _Table(self.p[own], self.seen[own], self.stretched[own], self.weights[:, j * sets : (j + 1) * sets])
+    def __init__(self, p: Ints, contexts: int, sets: int, trust: int) -> None:
+        self.p = p  # chance of a yes, in units of 2**-16
+        self.seen = np.full(len(p), trust, np.int64)  # how many observations it counts for
+        self.stretched = STRETCH[p]
+        self.weights = np.full((contexts, sets), 5 * WEIGHT // (4 * contexts), np.int32)
+        self.rows = np.arange(contexts)[:, None] * sets
 
 
 class Levels:
@@ -163,15 +160,11 @@ class Levels:
         middle = np.searchsorted(FLOORS, scales // 16, "right")[:, None] - 1
         self._counts = 1 + 60 // (1 + np.square(np.arange(CLASSES) - middle))
         self._crowds = self._counts.sum(1)
-        # one table for all decisions, those of each after those before; and each decision's own part of it
+        # an encoder takes all decisions at once, from one table: those of each after those before. A decoder has to
+        # take them one by one
         self._states, self._sets = len(first), sets
-        self._table = _Table(
-            np.tile(first, DECISIONS).astype(np.float64),
-            np.full(DECISIONS * len(first), float(self.TRUST)),
-            np.tile(STRETCH[first], DECISIONS),
-            np.full((len(sizes), DECISIONS * sets), 5 * WEIGHT // (4 * len(sizes)), np.int32),
-        )
-        self._parts = [self._table.part(j, self._states, sets) for j in range(DECISIONS)]
+        self._all = _Table(np.tile(first, DECISIONS), len(sizes), DECISIONS * sets, self.TRUST)
+        self._each = [_Table(first.copy(), len(sizes), sets, self.TRUST) for _ in range(DECISIONS)]
 
     def code(self, coder: Coder, levels: Ints | None, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
         """Code a wave.
@@ -209,10 +202,7 @@ class Levels:
             parts.append(parts[-1].take(hit, axis=1) + self._states)
             places.append(places[-1].take(hit) + self._sets)
             bits.append(magnitude.take(active) > j)
-        if len(parts) > 1:
-            self._decide(coder, self._table, np.concatenate(bits), np.concatenate(parts, 1), np.concatenate(places))
-        else:
-            self._decide(coder, self._parts[0], bits[0], contexts, sets)
+        self._decide(coder, self._all, np.concatenate(bits), np.concatenate(parts, 1), np.concatenate(places))
         assert active is not None
         if len(active):
             self._exceed(coder, magnitude.take(active) - DECISIONS, scales.take(active))
@@ -222,8 +212,8 @@ class Levels:
 
     def _decoded(self, coder: Coder, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
         told, active = np.zeros(contexts.shape[1], np.int32), None
-        for j, part in enumerate(self._parts):
-            hit = self._decide(coder, part, None, contexts, sets).nonzero()[0]
+        for j, table in enumerate(self._each):
+            hit = self._decide(coder, table, None, contexts, sets).nonzero()[0]
             active = hit if active is None else active[hit]
             if not len(active):
                 break
@@ -239,25 +229,28 @@ class Levels:
         return told
 
     def _decide(self, coder: Coder, table: _Table, bits: Ints | None, contexts: Ints, sets: Ints) -> Ints:
-        p, seen, stretched, weights = table
-        inputs = stretched.take(contexts)
-        mixed = np.einsum("ij,ij->j", inputs, weights.take(sets, axis=1)) >> 14
-        mixture = SQUASH.take(mixed + MOST, mode="clip")
+        p, seen, weights = table.p, table.seen, table.weights
+        inputs = table.stretched.take(contexts)
+        mixed = np.einsum("ij,ij->j", inputs, weights.take(sets, axis=1))
+        mixed >>= 14
+        mixed += MOST
+        mixture = SQUASH.take(mixed, mode="clip")
         bits = coder.decide(bits, mixture)
-        # the contexts learn: whole numbers, and floors of quotients too small for rounding to reach the next one
+        # the contexts learn
         many = np.bincount(contexts.ravel(), minlength=len(p))
         hits = np.bincount(contexts.compress(bits, axis=1).ravel(), minlength=len(p))
-        seen += many
-        p += np.floor((hits * float(ONE) - many * p) / seen)
-        np.minimum(seen, self.LIMIT, out=seen)
-        stretched[:] = STRETCH.take(p.astype(np.intp), mode="clip")
+        at = many.astype(np.bool_).nonzero()[0]
+        m, old = many[at], p[at]
+        total = seen[at] + m
+        new = old + (hits[at] * ONE - m * old) // total
+        p[at], seen[at], table.stretched[at] = new, np.minimum(total, self.LIMIT), STRETCH.take(new, mode="clip")
         # the weights learn; sums of whole numbers below 2**53 are exact, in whatever order
         inputs *= bits * ONE - mixture
-        size = weights.shape[1]
-        rows = np.arange(len(weights))[:, None] * size
-        slope = np.bincount((sets + rows).ravel(), inputs.ravel(), weights.size).astype(np.int64)
-        count = np.bincount(sets, minlength=size) + self.DAMPING
-        weights += ((slope.reshape(weights.shape) * self.RATE) // (count << 17)).astype(np.int32)
+        slope = np.bincount((sets + table.rows).ravel(), inputs.ravel(), weights.size).astype(np.int64)
+        slope *= self.RATE
+        count = np.bincount(sets, minlength=weights.shape[1])
+        count += self.DAMPING
+        weights += (slope.reshape(weights.shape) // (count << 17)).astype(np.int32)
         return bits
 
     def _exceed(self, coder: Coder, rest: Ints | None, scales: Ints) -> Ints:

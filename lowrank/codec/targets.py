@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable
 
 import numpy as np
 
 from lowrank.codec import patched
-from lowrank.codec.container import FINEST, SMALL, Header, unpack
+from lowrank.codec.container import FINEST, SMALL, Header
 from lowrank.codec.entropy import Ints
+from lowrank.codec.estimate import estimated_bytes
 from lowrank.codec.pictures import Source, picture_of, prepared, written
 from lowrank.color import Array
 from lowrank.errors import LowrankError
@@ -21,12 +21,19 @@ from lowrank.patches import SIDE
 _BEST = 200.0
 
 #: A file within this share of the bytes asked for, below them, is near enough.
-_NEAR = 0.005
+_NEAR = 0.008
+
+#: How much larger a file is when its step is one finer, in logarithms; and files beside their estimates, as a rule:
+#: whole, and patches.
+_SLOPE, _USUAL = 0.0023, (1.0, 0.98)
+
+#: What is written: a header, and levels.
+Draft = tuple[Header, list[Ints]]
 
 
-def of_quality(source: Source, image: Array, psnr: float, tolerant: bool) -> tuple[Header, list[Ints]]:
+def of_quality(source: Source, image: Array, psnr: float, tolerant: bool) -> Draft:
     """Return the coarsest draft that reaches a PSNR."""
-    found: dict[int, tuple[Header, list[Ints]]] = {}
+    found: dict[int, Draft] = {}
 
     def excess(step: int) -> float:
         draft = source.draft(step)
@@ -37,7 +44,7 @@ def of_quality(source: Source, image: Array, psnr: float, tolerant: bool) -> tup
         return value
 
     large = image.shape[0] * image.shape[1] > SMALL
-    tolerance = 0.03 if large else 0.02 if tolerant else 0.005
+    tolerance = 0.03 if large else 0.02
     guess = 1024 + round(256 * (psnr / 6.02 - 2.3))
     if large and not tolerant and isinstance(source, patched.Patches):
         part = _sample(image)  # a first look at a part of it saves most of the looks at the whole
@@ -55,49 +62,62 @@ def _psnr(image: Array, picture: Array) -> float:
     total = 0.0
     for top in range(0, len(image), SIDE):
         off = np.subtract(image[top : top + SIDE], picture[top : top + SIDE], dtype=np.float64).ravel()
-        total += float(off @ off)
+        total += float(np.einsum("i,i->", off, off))  # not by BLAS, which would start threads for so little
     return min(-10 * math.log10(total / image.size), _BEST) if total else _BEST
 
 
 def of_size(source: Source, image: Array, max_bytes: int) -> bytes:
-    """Return the finest file of no more bytes, or one that is little smaller."""
-    step, best = _step_of_size(source, image, max_bytes), b""
-    low, high, slope, last = -1, FINEST + 1, 0.0023, (0, 0.0)
+    """Return the finest file of no more bytes, or one that is little smaller.
+
+    Files are estimated (`lowrank.codec.estimate`) until one should fit, and that is written; how far off the estimate
+    was, is known then.
+    """
+    ratio, guess = _first_ratio(source, image, max_bytes)
+    estimates: dict[int, float] = {}
+    best, low, high = b"", -1, FINEST + 1
     for tries in range(20):
-        data = written(*source.draft(step))
-        excess = math.log(len(data) / max_bytes)
-        if excess > 0:
+        step, (header, levels) = _estimated(source, max_bytes * (1 - _NEAR / 2) / ratio, guess, estimates)
+        if not low < step < high or tries >= 8:
+            step = min(max(step, low + 1), high - 1) if tries < 8 else (low + high) // 2
+            header, levels = source.draft(step)
+        data = written(header, levels)
+        if len(data) > max_bytes:
             high = step
         else:
             low, best = step, data
-        if low + 1 >= high or -_NEAR <= excess <= 0:
+        if low + 1 >= high or (1 - _NEAR) * max_bytes <= len(data) <= max_bytes:
             break
-        if tries and step != last[0]:
-            slope = max((excess - last[1]) / (step - last[0]), 1e-4)
-        last = step, excess
-        aim = step - (excess + _NEAR / 2) / slope if tries < 8 else (low + high) / 2
-        step = min(max(math.floor(aim), low + 1), high - 1)
+        ratio, guess = len(data) / (estimates.get(step) or estimated_bytes(header, levels)), step
     if not best:
         raise LowrankError(f"This picture does not fit into {max_bytes:,} bytes. Allow more.")
     return best
 
 
-def _step_of_size(source: Source, image: Array, max_bytes: int) -> int:
-    """Guess the step of a file of a size: for a large picture by a part of it, else by an estimate without coding."""
+def _first_ratio(source: Source, image: Array, max_bytes: int) -> tuple[float, int]:
+    """Guess how large files are beside their estimates, and a step: for a large picture, by files of a part of it."""
     pixels = image.shape[0] * image.shape[1]
     if pixels > SMALL and isinstance(source, patched.Patches):
         part = _sample(image)
-        most = int(max_bytes * part.shape[0] * part.shape[1] / pixels)
-        with contextlib.suppress(LowrankError):
-            return unpack(of_size(prepared(part, "patches", None, idle), part, most))[0].step
-    tried: dict[int, float] = {}
+        sample, most = prepared(part, "patches", None, idle), max_bytes * part.shape[0] * part.shape[1] / pixels
+        step, draft = _estimated(sample, most, 1800, {})
+        return len(written(*draft)) / estimated_bytes(*draft), step
+    return _USUAL[isinstance(source, patched.Patches)], 1800
+
+
+def _estimated(source: Source, target: float, guess: int, known: dict[int, float]) -> tuple[int, Draft]:
+    """Return the step, and its draft, whose estimated bytes are nearest to a target; few looks."""
+    draft: dict[int, Draft] = {}  # the last one: as a rule that is it
 
     def excess(step: int) -> float:
-        tried[step] = math.log(_estimate(source.draft(step)[1]) / max_bytes)
-        return tried[step]
+        if step not in known:
+            draft.clear()
+            draft[step] = source.draft(step)
+            known[step] = estimated_bytes(*draft[step])
+        return math.log(known[step] / target)
 
-    _bracket(excess, 1800, 0.0023, lambda below, above: min(-below, above) < 0.02)
-    return min(tried, key=lambda step: abs(tried[step]))
+    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 8)
+    step = min(known, key=lambda step: abs(math.log(known[step] / target)))
+    return step, draft.get(step) or source.draft(step)
 
 
 def _sample(image: Array) -> Array:
@@ -110,15 +130,6 @@ def _sample(image: Array) -> Array:
         if image.shape[0] >= strip * every
         else image[:, : SMALL // image.shape[0]]
     )
-
-
-def _estimate(levels: list[Ints]) -> float:
-    """Bytes that levels take, roughly."""
-    total = 40.0
-    for own in levels:
-        counts = np.bincount(np.minimum(np.abs(own), 4096).ravel())
-        total += float(counts[1:] @ (5 + 1.5 * np.log2(np.arange(1, len(counts))))) / 8
-    return total
 
 
 def _bracket(

@@ -21,7 +21,7 @@ from lowrank.patches import SIDE
 _BEST = 200.0
 
 #: A file within this share of the bytes asked for, below them, is near enough.
-_NEAR = 0.008
+_NEAR = 0.01
 
 #: How much larger a file is when its step is one finer, in logarithms; and files beside their estimates, as a rule:
 #: whole, and patches.
@@ -115,7 +115,7 @@ def _estimated(source: Source, target: float, guess: int, known: dict[int, float
             known[step] = estimated_bytes(*draft[step])
         return math.log(known[step] / target)
 
-    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 8)
+    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 4)
     step = min(known, key=lambda step: abs(math.log(known[step] / target)))
     return step, draft.get(step) or source.draft(step)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -169,6 +170,9 @@ def code_basis(coder: Coder, levels: Ints | None, shape: tuple[int, int]) -> Int
 #: neighbours that are known already are, on both sides.
 PHASES = ((0, 8, 0), (4, 8, 4), (2, 4, 2), (1, 2, 1))
 
+#: Rows whose contexts an encoder works out at once.
+LINES = 32
+
 
 def code_factors(
     coder: Coder, factors: list[Ints] | None, shapes: list[tuple[int, int]], tick: Progress = idle
@@ -195,46 +199,73 @@ def code_factors(
         np.tile(c, 24),
     ]
     model = Levels(starts, phases * COARSE, FINE_TYPICAL)
-    now, above, before, mean = np.zeros((4, n * width), np.int32)
-    flat = out.reshape(-1)
-    places: list[_Places] = []
-    for y in range(h):
-        tick(y / h)
-        if not y or any(rows == y for rows, _ in shapes):
-            sides = [side if y < rows else 0 for rows, side in shapes]
-            places = [_places(sides, phase, (h, w), lead) for phase in range(phases)]
-        row, edge = _row(above, before, mean), min(y // 8, 23) * COARSE
-        for phase, (p, beside, own, fixed) in enumerate(places):
-            if not len(p):
-                continue
-            up, trend, cu, ce, seen = row.take(p, axis=1)
-            if phase:
-                W, E, WW, EE = now.take(beside)
-                near = 6 * (W + E) + 2 * (WW + EE)
-                cn = coarse(near)
-                mu = (20 * near + 14 * up + 30 * trend) >> 6
-            else:  # nothing of this row is known yet
-                W, E = above.take(beside)
-                cn = cu
-                mu = (24 * up + 40 * trend) >> 6
-            scale = bins(mu)
-            cm = (scale + 1) >> 2
-            contexts = fixed.copy()
-            contexts[0] += scale
-            contexts[1] += cn * COARSE + ce
-            contexts[2] += cu * COARSE + ce
-            contexts[3] += cm
-            contexts[4] += 27 * np.minimum(W, 2) + 9 * np.minimum(E, 2) + seen
-            contexts[5] += cm + edge
-            at = own + y * w
-            told = model.code(coder, None if factors is None else flat.take(at), contexts, cm + phase * COARSE, scale)
+    flat, mean = out.reshape(-1), np.zeros(n * width, np.int32)
+    ends = sorted({0, h, *(rows for rows, _ in shapes)})
+    # an encoder knows all numbers, and works out the contexts of many rows at once
+    lines = 1 if factors is None else LINES
+    past = np.zeros((2, n * width), np.int32)
+    for begin, end in pairwise(ends):
+        sides = [side if begin < rows else 0 for rows, side in shapes]
+        places = [_places(sides, phase, (h, w), lead) for phase in range(phases)]
+        for top in range(begin, end, lines):
+            bottom = min(top + lines, end)
+            rows = np.zeros((2 + bottom - top, n * width), np.int32)
+            rows[:2] = past
+            if factors is not None:
+                inner = rows[2:].reshape(-1, n, width)[:, :, lead:-lead]
+                np.minimum(np.abs(out[:, top:bottom].swapaxes(0, 1)), 255, out=inner)
+            means = np.empty((bottom - top, n * width), np.int32)
+            for own, now in zip(means, rows[2:], strict=True):
+                own[:] = mean
+                mean += 4 * now - (mean >> 2)
+            before = _row(rows[1:-1], rows[:-2], means)
+            ready = [_contexts(before, rows, top, phase, *places[phase]) for phase in range(phases) if factors]
+            for y in range(top, bottom):
+                tick(y / h)
+                for phase, (p, beside, own, fixed) in enumerate(places):
+                    if not len(p):
+                        continue
+                    found = (ready[phase] if factors else _contexts(before, rows, y, phase, *places[phase]))[:, y - top]
+                    at = own + y * w
+                    told = model.code(
+                        coder, flat.take(at) if factors else None, found[:6], found[6] + phase * COARSE, found[7]
+                    )
+                    if factors is None:
+                        flat[at] = told
+                        rows[2, p] = np.minimum(np.abs(told), 255)
             if factors is None:
-                flat[at] = told
-            now[p] = np.minimum(np.abs(told), 255)
-        mean += 4 * now - (mean >> 2)
-        now, above, before = before, now, above
-        now[:] = 0
+                mean += 4 * rows[2]
+            past = rows[-2:]
     return [own[:rows, :side] for own, (rows, side) in zip(out, shapes, strict=True)]
+
+
+def _contexts(before: Ints, rows: Ints, top: int, phase: int, p: Ints, beside: Ints, own: Ints, fixed: Ints) -> Ints:
+    """What the coder is told of each number of a phase in rows from `top` on: (8, rows, n).
+
+    First its six contexts, then its set of weights, and its scale.
+    """
+    up, trend, cu, ce, seen = before.take(p, axis=2)
+    now = rows[2:]
+    if phase:
+        W, E, WW, EE = (now.take(one, axis=1) for one in beside)
+        near = 6 * (W + E) + 2 * (WW + EE)
+        cn = coarse(near)
+        mu = (20 * near + 14 * up + 30 * trend) >> 6
+    else:  # nothing of this row is known yet
+        W, E = (rows[1:-1].take(one, axis=1) for one in beside)
+        cn = cu
+        mu = (24 * up + 40 * trend) >> 6
+    found = np.empty((8, *mu.shape), np.int32)
+    found[7] = scale = bins(mu)
+    found[6] = cm = (scale + 1) >> 2
+    found[0] = scale
+    found[1] = cn * COARSE + ce
+    found[2] = cu * COARSE + ce
+    found[3] = cm
+    found[4] = 27 * np.minimum(W, 2) + 9 * np.minimum(E, 2) + seen
+    found[5] = cm + np.minimum(np.arange(top, top + len(now)) // 8, 23)[:, None] * COARSE
+    found[:6] += fixed[:, None]
+    return found
 
 
 class _Places(NamedTuple):
@@ -261,15 +292,14 @@ def _places(sides: list[int], phase: int, shape: tuple[int, int], lead: int) -> 
 
 
 def _row(above: Ints, before: Ints, mean: Ints) -> Ints:
-    """What the rows before tell of every place of a row: (5, places)."""
-    n = len(above)
-    found = np.zeros((5, n), np.int32)
-    up, trend, cu, ce, seen = found[:, 3:-3]
-    up += 3 * (above[2:-4] + above[4:-2]) + 5 * above[3:-3]
-    up += above[1:-5] + above[5:-1] + 2 * before[3:-3] + before[2:-4]
-    trend += mean[:-6] + mean[6:] + mean[1:-5] + mean[5:-1]
-    trend += 2 * (mean[2:-4] + mean[3:-3] + mean[4:-2])
+    """What the rows before tell of every place of some rows: (5, rows, places)."""
+    found = np.zeros((5, *above.shape), np.int32)
+    up, trend, cu, ce, seen = found[..., 3:-3]
+    one, two = (tuple(x[:, 3 + i : x.shape[1] - 3 + i] for i in range(-2, 3)) for x in (above, before))
+    up += 5 * one[2] + 3 * (one[1] + one[3]) + one[0] + one[4] + 2 * two[2] + two[1]
+    trend += mean[:, :-6] + mean[:, 6:] + mean[:, 1:-5] + mean[:, 5:-1]
+    trend += 2 * (mean[:, 2:-4] + mean[:, 3:-3] + mean[:, 4:-2])
     trend //= 10
     cu[:], ce[:] = coarse(up), coarse(trend)
-    np.add(3 * np.minimum(above[3:-3], 2), np.minimum(before[3:-3], 2), out=seen)
+    np.add(3 * np.minimum(one[2], 2), np.minimum(two[2], 2), out=seen)
     return found

@@ -90,11 +90,12 @@ def encode(
     if max_bytes is not None:
         data = of_size(source, image, max_bytes)
     else:
+        left_out = None
         if rank is not None:
             left_out = metrics.mse(image, shown_planes(source.exact(), image.ndim))
             psnr = -10 * math.log10(left_out * (1 + _SHARE) + _FLOOR)
         assert psnr is not None
-        draft = of_quality(source, image, psnr, tolerant=rank is not None)
+        draft = of_quality(source, image, psnr, left_out)
         tick(_SEARCH)
         data = written(*draft, lambda share: tick(_SEARCH + (1 - _SEARCH) * share))
     tick(1.0)

@@ -31,39 +31,49 @@ _SLOPE, _USUAL = 0.0023, (1.0, 0.98)
 Draft = tuple[Header, list[Ints]]
 
 
-def of_quality(source: Source, image: Array, psnr: float, tolerant: bool) -> Draft:
-    """Return the coarsest draft that reaches a PSNR."""
+def of_quality(source: Source, image: Array, psnr: float, left_out: float | None = None) -> Draft:
+    """Return the coarsest draft that reaches a PSNR.
+
+    Where layers are left out for good, the search is for what levels add to that squared error: it changes with the
+    step as it always does, and the PSNR hardly.
+    """
     found: dict[int, Draft] = {}
+    there, most = left_out or 0.0, 10 ** (-psnr / 10)
 
     def excess(step: int) -> float:
         draft = source.draft(step)
-        value = _psnr(image, picture_of(*draft)) - psnr
+        value = _decibels(_mse(image, picture_of(*draft)) - there) - _decibels(most - there)
         if value >= 0:
             found.clear()  # one of them is large enough
             found[step] = draft
         return value
 
     large = image.shape[0] * image.shape[1] > SMALL
-    tolerance = 0.03 if large else 0.02
-    guess = 1024 + round(256 * (psnr / 6.02 - 2.3))
-    if large and not tolerant and isinstance(source, patched.Patches):
+    tolerance = 0.2 if left_out is not None else 0.03 if large else 0.02
+    guess = 1024 + round(256 * (_decibels(most - there) / 6.02 - 2.3))
+    if large and left_out is None and isinstance(source, patched.Patches):
         part = _sample(image)  # a first look at a part of it saves most of the looks at the whole
-        guess = of_quality(prepared(part, "patches", None, idle), part, psnr, tolerant)[0].step
+        guess = of_quality(prepared(part, "patches", None, idle), part, psnr)[0].step
     _, step = _bracket(excess, guess, 0.018, lambda low, high: high < tolerance)
     if step > FINEST:
-        if not tolerant:
+        if left_out is None:
             raise LowrankError(f"{psnr:g} dB is out of reach for this picture. Ask for less, or for patches.")
         return source.draft(FINEST)
     return found[step]
 
 
-def _psnr(image: Array, picture: Array) -> float:
-    """PSNR in dB, at most `_BEST`; in strips, which a large picture's looks take a third of the time by."""
+def _mse(image: Array, picture: Array) -> float:
+    """Mean squared error, in strips, which a large picture's looks take a third of the time by."""
     total = 0.0
     for top in range(0, len(image), SIDE):
         off = np.subtract(image[top : top + SIDE], picture[top : top + SIDE], dtype=np.float64).ravel()
         total += float(np.einsum("i,i->", off, off))  # not by BLAS, which would start threads for so little
-    return min(-10 * math.log10(total / image.size), _BEST) if total else _BEST
+    return total / image.size
+
+
+def _decibels(error: float) -> float:
+    """PSNR of a mean squared error, at most `_BEST`."""
+    return min(-10 * math.log10(error), _BEST) if error > 0 else _BEST
 
 
 def of_size(source: Source, image: Array, max_bytes: int) -> bytes:

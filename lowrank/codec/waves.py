@@ -87,52 +87,47 @@ def code_patches(
     k, y = np.divmod(np.arange(-1, (K + 1) * H + 1), H) - np.ones((2, 1), np.intp)
     start = np.where((k >= 0) & (y >= 0) & (y < h), 2 * y + 3 * k, 1 << 30).astype(np.int32)
     base = ((k * h + y) * w - start).astype(np.int64)
-    k = k.astype(np.int32)
-    by_group, by_plane = (FINE * GROUPS.astype(np.int32)).take(k, mode="clip"), COARSE * k
-    # magnitudes, the same up to 2, and their decaying means over the planes of a block, of this wave and five before
-    A, M, E = np.zeros((3, 6, len(start)), np.int16)
+    by_group, by_plane = FINE * GROUPS.take(k, mode="clip"), COARSE * k
+    # magnitudes, and their decaying means over the planes of a block, of this wave and the five before it
+    A, E = np.zeros((2, 6, len(start)), np.int16)
     waves = w + 2 * (h - 1) + 3 * (K - 1)
     for t in range(waves):
         tick(t / waves)
         a0, a1, a2, a3, _, _ = (A[(t - back) % 6] for back in range(6))
-        m0, m1, m2, m3, _, _ = (M[(t - back) % 6] for back in range(6))
         e0, e1, e2, e3, e4, e5 = (E[(t - back) % 6] for back in range(6))
-        a0[:], m0[:], e0[:] = 0, 0, 0
+        a0[:], e0[:] = 0, 0
         first, last = max(0, -((w + 2 * h - 3 - t) // 3)), min(K - 1, t // 3)
         lo, hi = (first + 1) * H + 1, (last + 2) * H + 1
         at = ((t - start[lo:hi]).view(np.uint32) < w).nonzero()[0]
         if not len(at):
             continue
         here, above, deep = slice(lo, hi), slice(lo - 1, hi - 1), slice(lo - H, hi - H)
-        E0 = e3[deep]
-        around = e5[lo - H - 1 : hi - H - 1] + e1[lo - H + 1 : hi - H + 1]
-        around += e4[deep]
-        around += e2[deep]
-        near = 5 * (a1[here] + a2[above]) + 3 * (a3[above] + a1[above])
-        mu = 29 * near.astype(np.int32)
-        mu += 22 * E0.astype(np.int32)
-        mu += 3 * around.astype(np.int32)
-        mu >>= 6
-        # of each level: its contexts, then its set of weights and its scale
-        found = np.empty((8, hi - lo), np.int32)
-        found[7] = scale = bins(mu)
-        found[6] = cm = (scale + 1) >> 2
-        cn = coarse(near)
-        np.add(scale, by_group[here], out=found[0])
-        np.add(cn * COARSE, coarse(E0), out=found[1])
-        np.add(cm, by_plane[here], out=found[2])
-        found[3] = ((((m1[here] * 3 + m2[above]) * 3 + m3[deep]) * 3) + m3[above]) * 2 + np.minimum(m1[above], 1)
-        np.add(coarse(around >> 2) * COARSE, cn, out=found[4])
-        found[5] = cm
-        found = found.take(at, axis=1)
-        p, E0, at = base[here].take(at) + t, E0.take(at), at + lo
+        W, N, NW, NE = a1[here].take(at), a2[above].take(at), a3[above].take(at), a1[above].take(at)
+        P, E0 = a3[deep].take(at), e3[deep].take(at)
+        around = e5[lo - H - 1 : hi - H - 1].take(at) + e1[lo - H + 1 : hi - H + 1].take(at)
+        around += e4[deep].take(at) + e2[deep].take(at)
+        near = 5 * (W + N) + 3 * (NW + NE)
+        mu = (29 * near.astype(np.int32) + 22 * E0.astype(np.int32) + 3 * around.astype(np.int32)) >> 6
+        scale = bins(mu).astype(np.intp)
+        cm = (scale + 1) >> 2
+        cn, around = coarse(near).astype(np.intp), coarse(around >> 2)
+        p = base[here].take(at) + t
+        contexts = np.empty((6, len(at)), np.intp)
+        np.add(scale, by_group[here].take(at), out=contexts[0])
+        np.add(cn * COARSE, coarse(E0), out=contexts[1])
+        np.add(cm, by_plane[here].take(at), out=contexts[2])
+        seen = (np.minimum(W, 2) * 3 + np.minimum(N, 2)) * 3 + np.minimum(P, 2)
+        contexts[3] = (seen * 3 + np.minimum(NW, 2)) * 2 + np.minimum(NE, 1)
+        np.add(around * COARSE, cn, out=contexts[4])
+        contexts[5] = cm
         if R is not None:
-            found[5] += COARSE * R.take(p).astype(np.int32)
-        told = model.code(coder, None if source is None else source.take(p), found[:6], found[6], found[7])
+            contexts[5] += R.take(p) * np.intp(COARSE)
+        told = model.code(coder, None if source is None else source.take(p), contexts, cm, scale)
         if source is None:
             flat[p] = told
-        a = np.minimum(np.abs(told), 255).astype(np.int16)
-        a0[at], m0[at], e0[at] = a, np.minimum(a, 2), E0 - (E0 >> 2) + 4 * a
+        at += lo
+        a0[at] = a = np.minimum(np.abs(told), 255).astype(np.int16)
+        e0[at] = E0 - (E0 >> 2) + 4 * a
     return out
 
 

@@ -69,7 +69,8 @@ def encode(
 
     Notes
     -----
-    Twelve megapixels in colour take about 1.3 GB, and 1.7 GB to decode.
+    Twelve megapixels in colour take at most 1.7 GB, and so they do to decode: about 140 bytes a pixel. The process that
+    imported this takes 0.1 GB of it.
 
     Examples
     --------
@@ -109,6 +110,20 @@ def at_steps(image: Array, arrangement: Arrangement) -> Callable[[float], bytes]
     """
     source = prepared(image, arrangement, None, idle)
     return lambda step: written(*source.draft(int(step)))
+
+
+def both_at_steps(image: Array, arrangement: Arrangement) -> Callable[[float], tuple[bytes, Array]]:
+    """Return a function like that of `at_steps`, which tells what `decode` makes of the file too.
+
+    It need not be decoded for that: levels are coded without loss, and what they stand for is known.
+    """
+    source = prepared(image, arrangement, None, idle)
+
+    def both(step: float) -> tuple[bytes, Array]:
+        draft = source.draft(int(step))
+        return written(*draft), picture_of(*draft)
+
+    return both
 
 
 def decode(

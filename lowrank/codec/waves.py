@@ -214,40 +214,40 @@ def code_factors(
                 own[:] = mean
                 mean += 4 * now - (mean >> 2)
             before = _row(rows[1:-1], rows[:-2], means)
-            ready = [_contexts(before, rows, top, phase, *places[phase]) for phase in range(phases) if factors]
+            ready = [_contexts(before, rows, top, phase, places[phase]) for phase in range(phases) if factors]
             for y in range(top, bottom):
                 tick(y / h)
-                for phase, (p, beside, own, fixed) in enumerate(places):
-                    if not len(p):
+                for phase, place in enumerate(places):
+                    if not len(place.p):
                         continue
-                    found = (ready[phase] if factors else _contexts(before, rows, y, phase, *places[phase]))[:, y - top]
-                    at = own + y * w
+                    found = (ready[phase] if factors else _contexts(before, rows, y, phase, place))[:, y - top]
+                    at = place.own + y * w
                     told = model.code(
                         coder, flat.take(at) if factors else None, found[:6], found[6] + phase * COARSE, found[7]
                     )
                     if factors is None:
                         flat[at] = told
-                        rows[2, p] = np.minimum(np.abs(told), 255)
+                        rows[2, place.p] = np.minimum(np.abs(told), 255)
             if factors is None:
                 mean += 4 * rows[2]
             past = rows[-2:]
     return [own[:rows, :side] for own, (rows, side) in zip(out, shapes, strict=True)]
 
 
-def _contexts(before: Ints, rows: Ints, top: int, phase: int, p: Ints, beside: Ints, own: Ints, fixed: Ints) -> Ints:
+def _contexts(before: Ints, rows: Ints, top: int, phase: int, place: _Places) -> Ints:
     """What the coder is told of each number of a phase in rows from `top` on: (8, rows, n).
 
     First its six contexts, then its set of weights, and its scale.
     """
-    up, trend, cu, ce, seen = before.take(p, axis=2)
+    up, trend, cu, ce, seen = before.take(place.p, axis=2)
     now = rows[2:]
     if phase:
-        W, E, WW, EE = (now.take(one, axis=1) for one in beside)
+        W, E, WW, EE = (now.take(one, axis=1) for one in place.beside)
         near = 6 * (W + E) + 2 * (WW + EE)
         cn = coarse(near)
         mu = (20 * near + 14 * up + 30 * trend) >> 6
     else:  # nothing of this row is known yet
-        W, E = (rows[1:-1].take(one, axis=1) for one in beside)
+        W, E = (rows[1:-1].take(one, axis=1) for one in place.beside)
         cn = cu
         mu = (24 * up + 40 * trend) >> 6
     found = np.empty((8, *mu.shape), np.int32)
@@ -259,7 +259,7 @@ def _contexts(before: Ints, rows: Ints, top: int, phase: int, p: Ints, beside: I
     found[3] = cm
     found[4] = 27 * np.minimum(W, 2) + 9 * np.minimum(E, 2) + seen
     found[5] = cm + np.minimum(np.arange(top, top + len(now)) // 8, 23)[:, None] * COARSE
-    found[:6] += fixed[:, None]
+    found[:6] += place.fixed[:, None]
     return found
 
 

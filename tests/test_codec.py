@@ -183,8 +183,8 @@ def test_files_are_estimated_without_coding_and_how_far_off_hardly_changes_from_
     for step in (1700, 1850, 2000, 2150):
         draft = source.draft(step)
         ratios.append(len(written(*draft)) / estimated_bytes(*draft))
-    assert 0.85 < min(ratios) <= max(ratios) < 1.1
-    assert np.abs(np.diff(np.log(ratios))).max() < 0.03
+    assert 0.85 < min(ratios) <= max(ratios) < 1.15
+    assert np.abs(np.diff(np.log(ratios))).max() < 0.05
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)

@@ -1,8 +1,8 @@
 """How many bytes levels will take, without coding them: the entropy of magnitudes where the coder expects alike.
 
 The expected magnitude is what `lowrank.codec.waves` takes for its first context. Real files are within 2 % of this for
-`whole`, and up to 10 % smaller for `patches`, whose coder knows more; from step to step of one picture the ratio hardly
-changes, so one file of it tells all (`lowrank.codec.targets`).
+`whole`, more of small pictures, and up to 10 % smaller for `patches`, whose coder knows more. From step to step of one
+picture the ratio hardly changes, so one file of it tells all (`lowrank.codec.targets`).
 """
 
 from __future__ import annotations

@@ -39,27 +39,29 @@ def of_quality(source: Source, image: Array, psnr: float, left_out: float | None
     """
     found: dict[int, Draft] = {}
     there, most = left_out or 0.0, 10 ** (-psnr / 10)
+    large = image.shape[0] * image.shape[1] > SMALL
+    tolerance = 0.2 if left_out is not None else 0.03 if large else 0.02
 
     def excess(step: int) -> float:
         draft = source.draft(step)
         value = _decibels(_mse(image, picture_of(*draft)) - there) - _decibels(most - there)
-        if value >= 0:
+        if value >= 0 and not (found and min(found) < step):
             found.clear()  # one of them is large enough
             found[step] = draft
-        return value
+        return value - tolerance / 2
 
-    large = image.shape[0] * image.shape[1] > SMALL
-    tolerance = 0.2 if left_out is not None else 0.03 if large else 0.02
-    guess = 1024 + round(256 * (_decibels(most - there) / 6.02 - 2.3))
-    if large and left_out is None and isinstance(source, patched.Patches):
+    patches = isinstance(source, patched.Patches)
+    guess = 1024 + round(256 * (_decibels(most - there) / 6.02 - (2.3 if patches or left_out else 1.6)))
+    if large and left_out is None and patches:
         part = _sample(image)  # a first look at a part of it saves most of the looks at the whole
         guess = of_quality(prepared(part, "patches", None, idle), part, psnr)[0].step
-    _, step = _bracket(excess, guess, 0.018, lambda low, high: high < tolerance)
-    if step > FINEST:
+    _bracket(excess, guess, 0.02, lambda below, above: min(-below, above) <= tolerance / 2)
+    if not found:
         if left_out is None:
             raise LowrankError(f"{psnr:g} dB is out of reach for this picture. Ask for less, or for patches.")
         return source.draft(FINEST)
-    return found[step]
+    ((_, draft),) = found.items()
+    return draft
 
 
 def _mse(image: Array, picture: Array) -> float:
@@ -106,12 +108,13 @@ def of_size(source: Source, image: Array, max_bytes: int) -> bytes:
 def _first_ratio(source: Source, image: Array, max_bytes: int) -> tuple[float, int]:
     """Guess how large files are beside their estimates, and a step: for a large picture, by files of a part of it."""
     pixels = image.shape[0] * image.shape[1]
+    guess = min(max(1900 + round(math.log(10 * max_bytes / pixels) / _SLOPE), 0), FINEST)  # 0.8 bits a pixel
     if pixels > SMALL and isinstance(source, patched.Patches):
         part = _sample(image)
         sample, most = prepared(part, "patches", None, idle), max_bytes * part.shape[0] * part.shape[1] / pixels
-        step, draft = _estimated(sample, most, 1800, {})
+        step, draft = _estimated(sample, most, guess, {})
         return len(written(*draft)) / estimated_bytes(*draft), step
-    return _USUAL[isinstance(source, patched.Patches)], 1800
+    return _USUAL[isinstance(source, patched.Patches)], guess
 
 
 def _estimated(source: Source, target: float, guess: int, known: dict[int, float]) -> tuple[int, Draft]:
@@ -125,7 +128,7 @@ def _estimated(source: Source, target: float, guess: int, known: dict[int, float
             known[step] = estimated_bytes(*draft[step])
         return math.log(known[step] / target)
 
-    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 4)
+    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 3)
     step = min(known, key=lambda step: abs(math.log(known[step] / target)))
     return step, draft.get(step) or source.draft(step)
 

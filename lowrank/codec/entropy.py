@@ -12,6 +12,7 @@ arithmetic: floats appear only where they hold whole numbers exactly, or the cor
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Protocol
 
 import constriction
@@ -87,11 +88,13 @@ class Encoder:
     def to_bytes(self) -> bytes:
         """Write what was taken, as little-endian 32-bit words."""
         coder = constriction.stream.queue.RangeEncoder()
-        for symbols, chances in zip(self._symbols, self._chances, strict=True):
-            if chances.ndim == 1:
-                coder.encode(symbols.astype(np.int32), _DECISION, chances / ONE)
+        for kind, taken in groupby(zip(self._symbols, self._chances, strict=True), lambda one: one[1].ndim):
+            if kind == 1:  # all decisions up to the next classes
+                bits, p = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+                coder.encode(bits.astype(np.int32), _DECISION, p / ONE)
             else:
-                coder.encode(symbols.astype(np.int32), _CLASS, _shares(chances))
+                for classes, counts in taken:
+                    coder.encode(classes.astype(np.int32), _CLASS, _shares(counts))
         words: bytes = coder.get_compressed().astype("<u4").tobytes()
         return words
 

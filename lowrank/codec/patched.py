@@ -141,6 +141,10 @@ class Patches:
         header = Header("patches", self.shape, tuple(ranks), step, tuple(shifts), vectors)
         return header, [*bases, *planes]
 
+    def restored(self, header: Header, levels: list[Ints]) -> Array:
+        """Return what `restore` makes of the last draft."""
+        return restore(header, levels)
+
 
 def _expected(coefficients: Array, sizes: Array) -> Array:
     """Guess what magnitude the coder will expect: a mean over neighbours in the plane, and in the planes around it."""

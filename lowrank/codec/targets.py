@@ -11,7 +11,7 @@ from lowrank.codec import patched
 from lowrank.codec.container import FINEST, SMALL, Header
 from lowrank.codec.entropy import Ints
 from lowrank.codec.estimate import estimated_bytes
-from lowrank.codec.pictures import Source, picture_of, prepared, written
+from lowrank.codec.pictures import Source, prepared, shown_planes, written
 from lowrank.color import Array
 from lowrank.errors import LowrankError
 from lowrank.parallel import idle
@@ -44,7 +44,9 @@ def of_quality(source: Source, image: Array, psnr: float, left_out: float | None
 
     def excess(step: int) -> float:
         draft = source.draft(step)
-        value = _decibels(_mse(image, picture_of(*draft)) - there) - _decibels(most - there)
+        value = _decibels(_mse(image, shown_planes(source.restored(*draft), image.ndim)) - there) - _decibels(
+            most - there
+        )
         if value >= 0 and not (found and min(found) < step):
             found.clear()  # one of them is large enough
             found[step] = draft

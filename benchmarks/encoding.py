@@ -4,9 +4,9 @@
 
 Every line is a process of its own, which imports `lowrank` and reads the picture first. The first encoding and decoding
 are those that a user waits for, with whatever a library does at its first call; the medians are of all rounds. Memory
-is the most that the process has held, picture and imports included. BLAS has one thread, as in the app; with more, the
-decompositions are faster on an idle machine and much slower on a busy one. The pictures are made from a photograph as
-`speed.py` makes them, with detail down to the pixel.
+is the most that the process has held, picture and imports included, as Linux tells it. BLAS has one thread, as in the
+app; with more, decompositions are faster on an idle machine and much slower on a busy one. The pictures are made from a
+photograph as `speed.py` makes them, with detail down to the pixel.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -73,7 +72,8 @@ def child(file: str, codec: str, target: str, rounds: int) -> None:
         times.append((middle - start, time.perf_counter() - middle))
     if shown.ndim > image.ndim:
         shown = shown[..., 1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    # not getrusage, which on Linux begins with what the parent held
+    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1e6
     print(json.dumps({"times": times, "bytes": len(data), "psnr": psnr(image, shown), "peak": peak}))
 
 

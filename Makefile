@@ -53,7 +53,7 @@ bench-color: $(VENV)/.test  ## what allotted ranks gain at equal stored numbers,
 bench-lora: $(VENV)/.test  ## cut an adapter against the dense ways; the memory of inspecting 640 MB
 	$(BIN)/python benchmarks/lora.py
 
-bench-quality: $(VENV)/.test  ## compare .lrk files with JPEG, WebP and AVIF: bytes, PSNR, SSIM, BD-rate (IMAGES=DIR for a folder)
+bench-quality: $(VENV)/.test  ## compare .lrk files with JPEG, WebP and AVIF: bytes, PSNR, SSIM, BD-rate (IMAGES=DIR for a folder, BENCH=--speed for times)
 	$(BIN)/python benchmarks/quality.py $(if $(IMAGES),--images "$(IMAGES)") $(BENCH)
 
 bench-latency: $(VENV)/.test chromium  ## time the live viewer in a real browser against the native slider

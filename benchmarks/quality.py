@@ -1,6 +1,6 @@
 """Compare .lrk with JPEG, WebP and AVIF on whole files: bytes, PSNR, SSIM and BD-rate.
 
-    python benchmarks/quality.py [--images DIR] [--color gray|color|both] [--brief]
+    python benchmarks/quality.py [--images DIR] [--color gray|color|both] [--brief] [--speed]
 
 Every file is written to disk, read back and decoded. BD-rate is the mean difference of bytes at equal quality
 (Bjontegaard 2001, with the piecewise cubic of his later note), over the range that both codecs reach between 0.05 and
@@ -135,7 +135,13 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="a folder of pictures, in place of the usual ones")
     parser.add_argument("--color", choices=["gray", "color", "both"], default="both")
     parser.add_argument("--brief", action="store_true", help="BD-rates alone")
+    parser.add_argument("--speed", action="store_true", help="how long files take, in place of what they are worth")
     args = parser.parse_args()
+    if args.speed:
+        import encoding  # beside this file; here, because nothing else needs it
+
+        encoding.main(list(encoding.SIZES), 3)
+        return
     colors = {"gray": [False], "color": [True], "both": [False, True]}[args.color]
     if args.images:
         pictures = sorted(p for p in args.images.iterdir() if p.suffix[1:].lower() in EXTENSIONS)

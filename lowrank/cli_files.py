@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lowrank import metrics, rivals
-from lowrank.codec import ARRANGEMENTS, decode, encode, inspect
+from lowrank.codec import ARRANGEMENTS, before_rounding, decode, encode, inspect
 from lowrank.color import displayed
-from lowrank.console import aside, each, share_bar, shown_name, table_of, write
+from lowrank.console import aside, each, share_bar, shown_name, table_of, whole_number, write
 from lowrank.errors import LowrankError
 from lowrank.image import read_file, read_picture, to_png
 from lowrank.intake.sniff import EXTENSIONS
@@ -29,11 +29,14 @@ def register(commands: Any) -> None:
     """
     compress = _command(commands, _compress, "lowrank compress photo.jpg --psnr 38", ".lrk", EXTENSIONS, True)
     target = compress.add_mutually_exclusive_group()
-    target.add_argument("--rank", metavar="K", type=int, help="keep K components; their levels cost 0.25 dB at most")
+    about = "keep K components at most; their levels cost about 0.25 dB"
+    target.add_argument("--rank", metavar="K", type=whole_number, help=about)
     target.add_argument(
         "--psnr", metavar="DB", type=float, help=f"the smallest file that reaches it (default: {PSNR:g})"
     )
-    target.add_argument("--bytes", metavar="N", dest="max_bytes", type=int, help="the best file of N bytes or less")
+    target.add_argument(
+        "--bytes", metavar="N", dest="max_bytes", type=whole_number, help="the best file of N bytes or less"
+    )
     compress.add_argument(
         "--arrangement",
         choices=ARRANGEMENTS,
@@ -43,12 +46,12 @@ def register(commands: Any) -> None:
     compress.add_argument("--gray", action="store_true", help="the luma of a colour picture alone")
 
     opened = _command(commands, _open, "lowrank open photo.lrk -o photo.png", ".png", ("lrk",), True)
-    opened.add_argument("--rank", metavar="K", type=int, help="no more than K components of those in the file")
+    opened.add_argument("--rank", metavar="K", type=whole_number, help="no more than K components of those in the file")
 
     compare = _command(commands, _compare, "lowrank compare photo.png --bytes 20000", "", EXTENSIONS, False)
     same = compare.add_mutually_exclusive_group()
     same.add_argument("--psnr", metavar="DB", type=float, help=f"compare at equal PSNR (default: {PSNR:g})")
-    same.add_argument("--bytes", metavar="N", dest="max_bytes", type=int, help="compare at equal bytes")
+    same.add_argument("--bytes", metavar="N", dest="max_bytes", type=whole_number, help="compare at equal bytes")
     compare.add_argument("--gray", action="store_true", help="the luma of a colour picture alone")
 
 
@@ -77,9 +80,12 @@ def _command(
 
 def _compress(args: argparse.Namespace) -> int:
     """Write pictures as .lrk files."""
-    target = {"rank": args.rank, "psnr": args.psnr, "max_bytes": args.max_bytes}
-    if set(target.values()) == {None}:
-        target["psnr"] = PSNR
+    psnr = PSNR if args.psnr is None and args.rank is None and args.max_bytes is None else args.psnr
+    target = {
+        "rank": args.rank,
+        "psnr": None if psnr is None else before_rounding(psnr),
+        "max_bytes": args.max_bytes,
+    }
 
     def work(picture: Path, file: Path | None) -> str:
         assert file is not None  # beside the picture at the least

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from lowrank import metrics
-from lowrank.codec import ARRANGEMENTS, at_steps, decode, encode
+from lowrank.codec import ARRANGEMENTS, Arrangement, at_steps, before_rounding, both_at_steps, decode, encode
 from lowrank.color import Array, displayed, to_levels
 from lowrank.errors import LowrankError
 from lowrank.image import read_image
@@ -35,12 +35,15 @@ class Codec:
         Bytes -> picture as shown, in 8 bits.
     qualities : sequence of float
         From the smallest file to the largest; of one value where there is no knob.
+    both : callable, optional
+        Like `prepare`, and the function gives what the file is decoded to besides, without decoding it.
     """
 
     name: str
     prepare: Callable[[Array], Callable[[float], bytes]]
     decode: Callable[[bytes], Array]
     qualities: Sequence[float]
+    both: Callable[[Array], Callable[[float], tuple[bytes, Array]]] | None = None
 
 
 class Rate(NamedTuple):
@@ -65,7 +68,12 @@ def _pillow(kind: str, **settings: object) -> Callable[[Array], Callable[[float]
         def save(quality: float) -> bytes:
             stream = io.BytesIO()
             knob = {} if kind == "PNG" else {"quality": int(quality)}
-            levels.save(stream, kind, **knob, **settings)
+            try:
+                levels.save(stream, kind, **knob, **settings)
+            except (ValueError, OSError):  # longer sides than the format counts
+                raise LowrankError(
+                    f"{kind} cannot hold a picture of {levels.width} x {levels.height} pixels."
+                ) from None
             return stream.getvalue()
 
         return save
@@ -77,15 +85,24 @@ def _shown(data: bytes) -> Array:
     return displayed(decode(data))
 
 
+#: Of a curve.
+POINTS = 9
+
 _PERCENT = range(1, 101)
 
 #: Of .lrk, the quality is the number of the quantizer's step: 256 more halve it.
 _STEPS = range(1200, 2801, 20)
 
+
+def _lrk(arrangement: Arrangement) -> Codec:
+    make, both = partial(at_steps, arrangement=arrangement), partial(both_at_steps, arrangement=arrangement)
+    return Codec(f"{arrangement} (.lrk)", make, _shown, _STEPS, both)
+
+
 #: Every codec by name.
 CODECS: dict[str, Codec] = {
-    "whole": Codec("whole (.lrk)", partial(at_steps, arrangement="whole"), _shown, _STEPS),
-    "patches": Codec("patches (.lrk)", partial(at_steps, arrangement="patches"), _shown, _STEPS),
+    "whole": _lrk("whole"),
+    "patches": _lrk("patches"),
     "jpeg": Codec("JPEG", _pillow("JPEG", optimize=True), read_image, _PERCENT),
     "jpeg-progressive": Codec(
         "progressive JPEG", _pillow("JPEG", optimize=True, progressive=True), read_image, _PERCENT
@@ -123,7 +140,10 @@ def rate(image: Array, codec: str, data: bytes, quality: float = math.nan) -> Ra
     >>> rate(picture, "png", same_psnr(picture, "png", 40)).psnr > 50
     True
     """
-    shown = decoded(data, codec, gray=image.ndim == 2)
+    return _rated(image, data, decoded(data, codec, gray=image.ndim == 2), quality)
+
+
+def _rated(image: Array, data: bytes, shown: Array, quality: float) -> Rate:
     bits = 8 * len(data) / (image.shape[0] * image.shape[1])
     return Rate(quality, len(data), bits, metrics.psnr(image, shown), metrics.ssim(image, shown))
 
@@ -136,16 +156,21 @@ def rate_curve(image: Array, codec: str, qualities: Sequence[float] | None = Non
     image, codec
         As for `rate`.
     qualities : sequence of float, optional
-        Of the codec's; twelve from low to high by default.
+        Of the codec's; `POINTS` from low to high by default.
     """
-    every = CODECS[codec].qualities
-    make = CODECS[codec].prepare(image)
+    every, both = CODECS[codec].qualities, CODECS[codec].both
     chosen = [every[i] for i in _spread(len(every))] if qualities is None else qualities
+    if both:
+        known = both(image)
+        return [
+            _rated(image, data, displayed(picture), quality) for quality in chosen for data, picture in [known(quality)]
+        ]
+    make = CODECS[codec].prepare(image)
     return [rate(image, codec, make(quality), quality) for quality in chosen]
 
 
 def _spread(count: int) -> list[int]:
-    return sorted({round(i * (count - 1) / 11) for i in range(12)})
+    return sorted({round(i * (count - 1) / (POINTS - 1)) for i in range(POINTS)})
 
 
 def same_bytes(image: Array, codec: str, max_bytes: int) -> bytes:
@@ -156,26 +181,26 @@ def same_bytes(image: Array, codec: str, max_bytes: int) -> bytes:
     LowrankError
         If even the smallest is larger.
     """
-    for arrangement in ARRANGEMENTS:
-        if codec == arrangement:
-            return encode(image, max_bytes=max_bytes, arrangement=arrangement)
-    best = _last(CODECS[codec], image, lambda data: len(data) <= max_bytes)
+    if codec in ARRANGEMENTS:
+        return encode(image, max_bytes=max_bytes, arrangement=codec)
+    best = _bisected(CODECS[codec], image, lambda data: len(data) > max_bytes)[0]
     if best is None:
         raise LowrankError(f"{CODECS[codec].name} makes no file of {max_bytes:,} bytes or less of this picture.")
     return best
 
 
 def same_psnr(image: Array, codec: str, psnr: float) -> bytes:
-    """Return the smallest file of a codec that reaches a PSNR, in dB.
+    """Return the smallest file of a codec that reaches a PSNR, in dB, as shown: in 8 bits.
+
+    Those of .lrk are made for what rounding leaves of it as a rule, and may miss it by some hundredths.
 
     Raises
     ------
     LowrankError
         If even the largest does not.
     """
-    for arrangement in ARRANGEMENTS:
-        if codec == arrangement:
-            return encode(image, psnr=psnr, arrangement=arrangement)
+    if codec in ARRANGEMENTS:
+        return encode(image, psnr=before_rounding(psnr), arrangement=codec)
 
     def reaches(data: bytes) -> bool:
         return metrics.psnr(image, decoded(data, codec, gray=image.ndim == 2)) >= psnr
@@ -184,10 +209,6 @@ def same_psnr(image: Array, codec: str, psnr: float) -> bytes:
     if files[1] is None:
         raise LowrankError(f"{CODECS[codec].name} does not reach {psnr:g} dB on this picture.")
     return files[1]
-
-
-def _last(codec: Codec, image: Array, fits: Callable[[bytes], bool]) -> bytes | None:
-    return _bisected(codec, image, lambda data: not fits(data))[0]
 
 
 def _bisected(codec: Codec, image: Array, passed: Callable[[bytes], bool]) -> tuple[bytes | None, bytes | None]:

@@ -10,6 +10,8 @@ from PIL import Image
 from lowrank import metrics, read_image
 from lowrank.cli import main
 from lowrank.codec import inspect
+from lowrank.console import write
+from lowrank.errors import LowrankError
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
 
@@ -65,6 +67,29 @@ def test_folders(small, tmp_path, capsys):
     assert (tmp_path / "out" / "a.png").is_file()
     assert main(["open", str(folder)]) == 2
     assert "nothing ends in lrk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["--psnr=nan", "--psnr=inf", "--psnr=1e308", "--psnr=-5", "--bytes=0", "--rank=0"])
+def test_what_is_no_target_is_a_sentence(small, target, capsys):
+    assert main(["compress", str(small), target]) == 2
+    assert capsys.readouterr().err.startswith("lowrank: ")
+    assert [path.name for path in small.parent.iterdir()] == ["small.png"]
+
+
+def test_two_pictures_of_one_name_are_not_written_over_each_other(small, capsys):
+    small.with_suffix(".jpg").write_bytes(small.read_bytes())
+    assert main(["compress", str(small.parent), "--force"]) == 2
+    assert "would get the same name" in capsys.readouterr().err
+    assert not list(small.parent.glob("*.lrk"))
+
+
+def test_a_part_of_another_run_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("lowrank.console.secrets.token_hex", lambda count: "0")
+    other = tmp_path / ".lowrank-0.part"
+    other.write_bytes(b"theirs")
+    with pytest.raises(LowrankError):
+        write(tmp_path / "x.lrk", b"ours")
+    assert other.read_bytes() == b"theirs"
 
 
 def test_a_damaged_file_and_a_wrong_name(small, capsys):

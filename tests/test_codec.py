@@ -11,14 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowrank import metrics
-from lowrank.codec import ARRANGEMENTS, at_steps, decode, encode, highest_rank, inspect
+from lowrank.codec import ARRANGEMENTS, at_steps, before_rounding, decode, encode, highest_rank, inspect
 from lowrank.codec.container import Header, pack, unpack
+from lowrank.codec.entropy import Decoder
+from lowrank.codec.estimate import estimated_bytes
 from lowrank.codec.patched import COSINES, basis, integrated, predicted
+from lowrank.codec.pictures import CODERS, prepared, shown_planes, written
 from lowrank.color import displayed, from_planes, to_planes
 from lowrank.decompose import truncated_svd
 from lowrank.errors import FormatError, LowrankError, RankError
 from lowrank.image import read_image
 from lowrank.intake.limits import Limits
+from lowrank.parallel import idle
 
 SAMPLES = Path(__file__).parents[1] / "sample_images"
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.lrk"))
@@ -173,6 +177,39 @@ def test_what_only_a_programmer_does_wrong(photo):
         encode((255 * photo).astype(np.uint8), rank=3)
 
 
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_files_are_estimated_without_coding_and_how_far_off_hardly_changes_from_step_to_step(photo, arrangement):
+    source, ratios = prepared(photo, arrangement, None, idle), []
+    for step in (1700, 1850, 2000, 2150):
+        draft = source.draft(step)
+        ratios.append(len(written(*draft)) / estimated_bytes(*draft))
+    assert 0.85 < min(ratios) <= max(ratios) < 1.15
+    assert np.abs(np.diff(np.log(ratios))).max() < 0.05
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_a_size_is_met_by_few_files(photo, arrangement, monkeypatch):
+    files = []
+
+    def counted(*draft):
+        files.append(written(*draft))
+        return files[-1]
+
+    monkeypatch.setattr("lowrank.codec.targets.written", counted)
+    for most in (2000, 5000, 9000):
+        files.clear()
+        assert encode(photo, max_bytes=most, arrangement=arrangement) in files
+        assert len(files) <= 3
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+@pytest.mark.parametrize("k", [1, 20])
+def test_levels_of_a_rank_take_a_quarter_of_a_decibel(photo, arrangement, k):
+    exact = np.clip(shown_planes(prepared(photo, arrangement, k, idle).exact(), photo.ndim), 0, 1)
+    picture = decode(encode(photo, rank=k, arrangement=arrangement))
+    assert 0 <= metrics.psnr(photo, exact) - metrics.psnr(photo, picture) < 0.35
+
+
 # -- the parts -------------------------------------------------------------------------------------------------------
 
 
@@ -211,6 +248,42 @@ def test_golden_files_of_version_1_stay_readable(file):
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_levels_of_golden_files_are_written_as_they_were(file):
+    header, words = unpack(file.read_bytes())
+    levels = CODERS[header.arrangement].code(Decoder(words), header, None)
+    assert written(header, levels) == file.read_bytes()
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "target",
+    [*({"psnr": x} for x in (math.nan, math.inf, -math.inf, -5.0, 0.0, 1e308)), {"max_bytes": 0}, {"max_bytes": -5}],
+)
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_what_is_no_target_is_a_sentence(target, arrangement):
+    with pytest.raises(LowrankError):
+        encode(np.random.default_rng(0).random((24, 24)), arrangement=arrangement, **target)
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_any_file_is_small_enough_for_a_number_beyond_floats(arrangement):
+    picture = np.random.default_rng(0).random((24, 24))
+    assert decode(encode(picture, arrangement=arrangement, max_bytes=10**400)).shape == (24, 24)
+
+
+@pytest.mark.parametrize("psnr", [30, 40, 50, 57])
+def test_a_psnr_is_still_there_after_rounding(psnr):
+    picture = read_image(SAMPLES / "portrait.jpg")[100:260, 150:310]
+    shown = displayed(decode(encode(picture, psnr=before_rounding(psnr), arrangement="patches")))
+    assert metrics.psnr(picture, shown) >= psnr - 0.05
+
+
+@pytest.mark.parametrize("psnr", [58.5, 100, math.nan])
+def test_what_8_bits_cannot_hold_is_said(psnr):
+    with pytest.raises(LowrankError):
+        before_rounding(psnr)
+
+
 def test_every_flipped_byte_is_noticed(file):
     data = file.read_bytes()
     for at in range(len(data)):

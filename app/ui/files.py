@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from app.ui import cached, store, work
 from app.ui.store import remembered
 from lowrank import rivals
-from lowrank.codec import Arrangement, decode, encode
+from lowrank.codec import Arrangement, before_rounding, decode, encode
 from lowrank.color import Array, Color
 from lowrank.errors import LowrankError
 from lowrank.image import to_png
@@ -47,7 +47,7 @@ def _image(digest: str, color: Color, data: bytes) -> Array:
 @remembered(queued=_always, within=store.brief)
 def lrk(digest: str, color: Color, arrangement: Arrangement, target: str, value: float, data: bytes) -> bytes:
     """Write a picture as .lrk, by one target: rank, psnr or max_bytes."""
-    kept = value if target == "psnr" else int(value)
+    kept = before_rounding(value) if target == "psnr" else int(value)
     return encode(_image(digest, color, data), **{target: kept}, arrangement=arrangement, progress=work.report)
 
 
@@ -86,11 +86,14 @@ def mark(digest: str, color: Color, k: int, data: bytes) -> Rate:
 
 @remembered(queued=_always)
 def curve(digest: str, color: Color, codec: str, data: bytes) -> list[Rate]:
-    """Return a codec's rate-distortion curve, the same that ``make bench-quality`` prints."""
-    return rivals.rate_curve(_image(digest, color, data), codec)
+    """Return a codec's rate-distortion curve, the same that ``make bench-quality`` prints; empty where it has none."""
+    try:
+        return rivals.rate_curve(_image(digest, color, data), codec)
+    except LowrankError:  # sides longer than the format counts
+        return []
 
 
 @remembered(queued=_always, within=store.brief)
 def opened(digest: str, k: int, data: bytes) -> bytes:
     """Decode a .lrk file at a rank, as PNG."""
-    return to_png(decode(data, rank=k, progress=work.report, limits=OPEN))
+    return to_png(decode(data, rank=k or None, progress=work.report, limits=OPEN))  # a plain picture has rank 0

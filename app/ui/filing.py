@@ -13,7 +13,7 @@ from app.ui.pictures import Picture
 from app.ui.store import remembered
 from app.ui.viewer import publish
 from app.ui.words import files as words
-from lowrank.codec import Arrangement, highest_rank
+from lowrank.codec import MOST, Arrangement, highest_rank
 from lowrank.color import Color
 
 
@@ -182,7 +182,7 @@ def save(picture: Picture, color: Color, k: int, shape: tuple[int, ...]) -> None
         )
     elif target == "psnr":
         value = value_column.number_input(
-            words.TARGETS[target], 10.0, 60.0, 32.0, 0.5, "%.1f", key="lrk_psnr", persist_state="session"
+            words.TARGETS[target], 10.0, MOST, 32.0, 0.5, "%.1f", key="lrk_psnr", persist_state="session"
         )
     else:
         value = value_column.number_input(

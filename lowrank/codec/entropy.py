@@ -12,6 +12,7 @@ arithmetic: floats appear only where they hold whole numbers exactly, or the cor
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Protocol
 
 import constriction
@@ -87,11 +88,13 @@ class Encoder:
     def to_bytes(self) -> bytes:
         """Write what was taken, as little-endian 32-bit words."""
         coder = constriction.stream.queue.RangeEncoder()
-        for symbols, chances in zip(self._symbols, self._chances, strict=True):
-            if chances.ndim == 1:
-                coder.encode(symbols.astype(np.int32), _DECISION, chances / ONE)
+        for kind, taken in groupby(zip(self._symbols, self._chances, strict=True), lambda one: one[1].ndim):
+            if kind == 1:  # all decisions up to the next classes
+                bits, p = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+                coder.encode(bits.astype(np.int32), _DECISION, p / ONE)
             else:
-                coder.encode(symbols.astype(np.int32), _CLASS, _shares(chances))
+                for classes, counts in taken:
+                    coder.encode(classes.astype(np.int32), _CLASS, _shares(counts))
         words: bytes = coder.get_compressed().astype("<u4").tobytes()
         return words
 
@@ -117,6 +120,17 @@ def _shares(counts: Ints) -> NDArray[np.float64]:
     """Counts as shares of their sum: quotients of whole numbers, which IEEE 754 rounds alike everywhere."""
     shares: NDArray[np.float64] = counts / counts.sum(1, dtype=np.int64)[:, None]
     return shares
+
+
+class _Table:
+    """What is learned of decisions: of every state of every context, and of every set of weights."""
+
+    def __init__(self, p: Ints, contexts: int, sets: int, trust: int) -> None:
+        self.p = p  # chance of a yes, in units of 2**-16
+        self.seen = np.full(len(p), trust, np.int64)  # how many observations it counts for
+        self.stretched = STRETCH[p]
+        self.weights = np.full((contexts, sets), 5 * WEIGHT // (4 * contexts), np.int32)
+        self.rows = np.arange(contexts)[:, None] * sets
 
 
 class Levels:
@@ -146,13 +160,14 @@ class Levels:
         self._offsets = np.cumsum([0, *sizes[:-1]])[:, None]
         expected = np.concatenate(starts).astype(np.int64)
         first = ((expected + 1) * ONE) // (expected + 24)
-        self._rows = np.arange(len(sizes))[:, None]
-        self._p = np.tile(first, (DECISIONS, 1))
-        self._seen = np.full(self._p.shape, self.TRUST, np.int64)
-        self._stretched = STRETCH[self._p]
         middle = np.searchsorted(FLOORS, scales // 16, "right")[:, None] - 1
         self._counts = 1 + 60 // (1 + np.square(np.arange(CLASSES) - middle))
-        self._weights = np.full((DECISIONS, len(sizes), sets), 5 * WEIGHT // (4 * len(sizes)), np.int32)
+        self._crowds = self._counts.sum(1)
+        # an encoder takes all decisions at once, from one table: those of each after those before. A decoder has to
+        # take them one by one
+        self._states, self._sets = len(first), sets
+        self._all = _Table(np.tile(first, DECISIONS), len(sizes), DECISIONS * sets, self.TRUST)
+        self._each = [_Table(first.copy(), len(sizes), sets, self.TRUST) for _ in range(DECISIONS)]
 
     def code(self, coder: Coder, levels: Ints | None, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
         """Code a wave.
@@ -171,60 +186,89 @@ class Levels:
         -------
         ndarray of int, shape (n,)
         """
-        contexts = contexts + self._offsets
-        active = np.arange(contexts.shape[1])
-        magnitude = None if levels is None else np.abs(levels)
-        told = np.zeros(len(active), np.int32)
-        for j in range(DECISIONS):
-            bits = None if magnitude is None else magnitude.take(active) > j
-            hit = self._decide(coder, j, bits, contexts, sets).nonzero()[0]
-            active = active[hit]
+        contexts = np.add(contexts, self._offsets, dtype=np.intp)
+        sets = sets.astype(np.intp, copy=False)
+        if levels is None:
+            return self._decoded(coder, contexts, sets, scales)
+        self._encode(coder, levels, contexts, sets, scales)
+        return levels
+
+    def _encode(self, coder: Coder, levels: Ints, contexts: Ints, sets: Ints, scales: Ints) -> None:
+        """Code known levels: all decisions at once, since each learns from its own alone."""
+        magnitude = np.abs(levels)
+        active, parts, places, bits = None, [contexts], [sets], [magnitude > 0]
+        for j in range(1, DECISIONS + 1):
+            hit = bits[-1].nonzero()[0]
+            active = hit if active is None else active[hit]
+            if j == DECISIONS or not len(active):
+                break
+            parts.append(parts[-1].take(hit, axis=1) + self._states)
+            places.append(places[-1].take(hit) + self._sets)
+            bits.append(magnitude.take(active) > j)
+        self._decide(coder, self._all, np.concatenate(bits), np.concatenate(parts, 1), np.concatenate(places))
+        assert active is not None
+        if len(active):
+            self._exceed(coder, magnitude.take(active) - DECISIONS, scales.take(active))
+        nonzero = magnitude.nonzero()[0]
+        if len(nonzero):
+            coder.decide(levels.take(nonzero) < 0, np.full(len(nonzero), ONE // 2))
+
+    def _decoded(self, coder: Coder, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
+        told, active = np.zeros(contexts.shape[1], np.int32), None
+        for j, table in enumerate(self._each):
+            hit = self._decide(coder, table, None, contexts, sets).nonzero()[0]
+            active = hit if active is None else active[hit]
             if not len(active):
                 break
-            contexts, sets = contexts.take(hit, axis=1), sets[hit]
             told[active] = j + 1
+            if j + 1 < DECISIONS:
+                contexts, sets = contexts.take(hit, axis=1), sets.take(hit)
         else:
-            rest = None if magnitude is None else magnitude[active] - DECISIONS
-            told[active] += self._exceed(coder, rest, scales[active])
+            assert active is not None
+            told[active] += self._exceed(coder, None, scales.take(active))
         nonzero = told.nonzero()[0]
         if len(nonzero):
-            signs = None if levels is None else levels[nonzero] < 0
-            signs = coder.decide(signs, np.full(len(nonzero), ONE // 2))
-            told[nonzero] *= 1 - 2 * signs.astype(np.int32)
+            told[nonzero] *= 1 - 2 * coder.decide(None, np.full(len(nonzero), ONE // 2)).astype(np.int32)
         return told
 
-    def _decide(self, coder: Coder, j: int, bits: Ints | None, contexts: Ints, sets: Ints) -> Ints:
-        weights, stretched, p, seen = self._weights[j], self._stretched[j], self._p[j], self._seen[j]
-        inputs = stretched.take(contexts)
-        mixed = (inputs * weights.take(sets, axis=1)).sum(0, dtype=np.int32) >> 14
-        mixture = SQUASH.take(mixed + MOST, mode="clip")
+    def _decide(self, coder: Coder, table: _Table, bits: Ints | None, contexts: Ints, sets: Ints) -> Ints:
+        p, seen, weights = table.p, table.seen, table.weights
+        inputs = table.stretched.take(contexts)
+        mixed = np.einsum("ij,ij->j", inputs, weights.take(sets, axis=1))
+        mixed >>= 14
+        mixed += MOST
+        mixture = SQUASH.take(mixed, mode="clip")
         bits = coder.decide(bits, mixture)
         # the contexts learn
         many = np.bincount(contexts.ravel(), minlength=len(p))
         hits = np.bincount(contexts.compress(bits, axis=1).ravel(), minlength=len(p))
-        at = many.nonzero()[0]
+        at = many.astype(np.bool_).nonzero()[0]
         m, old = many[at], p[at]
         total = seen[at] + m
         new = old + (hits[at] * ONE - m * old) // total
-        p[at] = new
-        seen[at] = np.minimum(total, self.LIMIT)
-        stretched[at] = STRETCH.take(new, mode="clip")
+        p[at], seen[at], table.stretched[at] = new, np.minimum(total, self.LIMIT), STRETCH.take(new, mode="clip")
         # the weights learn; sums of whole numbers below 2**53 are exact, in whatever order
         inputs *= bits * ONE - mixture
-        size = weights.shape[1]
-        slope = np.bincount((sets + self._rows * size).ravel(), inputs.ravel(), weights.size).astype(np.int64)
-        count = np.bincount(sets, minlength=size) + self.DAMPING
-        weights += ((slope.reshape(weights.shape) * self.RATE) // (count << 17)).astype(np.int32)
+        slope = np.bincount((sets + table.rows).ravel(), inputs.ravel(), weights.size).astype(np.int64)
+        slope *= self.RATE
+        count = np.bincount(sets, minlength=weights.shape[1])
+        count += self.DAMPING
+        weights += (slope.reshape(weights.shape) // (count << 17)).astype(np.int32)
         return bits
 
     def _exceed(self, coder: Coder, rest: Ints | None, scales: Ints) -> Ints:
         """Code what levels exceed the decisions by: its class, then plain bits, the highest first."""
         classes = None if rest is None else np.searchsorted(FLOORS, rest, "right") - 1
-        classes = coder.classify(classes, self._counts[scales])
-        np.add.at(self._counts, (scales, classes), self.STEP)
-        crowded = np.unique(scales[self._counts[scales].sum(1) > self.CROWD])
-        self._counts[crowded] -= self._counts[crowded] >> 1
-        told, widths = FLOORS[classes], WIDTHS[classes]
+        classes = coder.classify(classes, self._counts.take(scales, axis=0))
+        seen = np.bincount(scales * CLASSES + classes, minlength=self._counts.size).reshape(self._counts.shape)
+        self._counts += self.STEP * seen
+        here = seen.sum(1)
+        self._crowds += self.STEP * here
+        crowded = ((self._crowds > self.CROWD) & (here > 0)).nonzero()[0]
+        if len(crowded):
+            self._counts[crowded] -= self._counts[crowded] >> 1
+            self._crowds[crowded] = self._counts[crowded].sum(1)
+        told, widths = FLOORS.take(classes), WIDTHS.take(classes)
         for i in range(int(widths.max()) - 1, -1, -1):
             among = (widths > i).nonzero()[0]
             bits = None if rest is None else (rest - told)[among] >> i & 1

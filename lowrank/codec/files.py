@@ -13,13 +13,19 @@ from lowrank.codec.entropy import Decoder
 from lowrank.codec.pictures import CODERS, picture_of, prepared, shown_planes, written
 from lowrank.codec.targets import of_quality, of_size
 from lowrank.color import Array
-from lowrank.errors import RankError
+from lowrank.errors import LowrankError, RankError
 from lowrank.intake.limits import DEFAULT, Limits
 from lowrank.parallel import Progress, idle
 
 #: Squared error that levels may add where a rank is asked for: a share of what the rank leaves out, and what rounding
 #: to 8 bits adds.
 _SHARE, _FLOOR = 0.06, 1 / (12 * 255**2)
+
+#: PSNR that a picture of 8 bits may be asked for at most, in dB.
+MOST = 58.0
+
+#: Bytes that any file fits into.
+_ANY = 2**62
 
 #: Of the time, what the search for the step takes.
 _SEARCH = 0.3
@@ -41,9 +47,10 @@ def encode(
     image : ndarray, shape (h, w) or (h, w, 3)
         Values in [0, 1].
     rank : int, optional
-        How many components to keep at most, 1 to `highest_rank`; the levels are so fine that they cost 0.25 dB.
+        How many components to keep at most, 1 to `highest_rank`; the levels are so fine that they cost about 0.25 dB,
+        and more where the rank leaves out less than rounding to 8 bits does.
     psnr : float, optional
-        What `decode` is to reach at least, in dB.
+        What `decode` is to reach at least, in dB, before its picture is rounded to 8 bits; see `before_rounding`.
     max_bytes : int, optional
         How large the file may be.
     arrangement : {"whole", "patches"}
@@ -69,7 +76,7 @@ def encode(
 
     Notes
     -----
-    Twelve megapixels in colour take about 1.3 GB, and 1.7 GB to decode.
+    Memory is at most about 120 bytes a pixel, the picture in float32 included: 1.4 GB for twelve megapixels in colour.
 
     Examples
     --------
@@ -84,21 +91,53 @@ def encode(
         raise ValueError(f"arrangement must be one of {', '.join(ARRANGEMENTS)}, not {arrangement!r}")
     if sum(target is not None for target in (rank, psnr, max_bytes)) != 1:
         raise TypeError("give one target: rank, psnr or max_bytes")
+    if psnr is not None:
+        _check(psnr)
+    if max_bytes is not None and max_bytes < 1:
+        raise LowrankError(f"No file has {max_bytes:,} bytes. Allow more.")
     image = np.asarray(image)
     source = prepared(image, arrangement, rank, lambda share: tick(_SEARCH / 2 * share))
     tick(_SEARCH / 2)
     if max_bytes is not None:
-        data = of_size(source, image, max_bytes)
+        data = of_size(source, image, min(max_bytes, _ANY))
     else:
+        left_out = None
         if rank is not None:
             left_out = metrics.mse(image, shown_planes(source.exact(), image.ndim))
             psnr = -10 * math.log10(left_out * (1 + _SHARE) + _FLOOR)
         assert psnr is not None
-        draft = of_quality(source, image, psnr, tolerant=rank is not None)
+        draft = of_quality(source, image, psnr, left_out)
         tick(_SEARCH)
         data = written(*draft, lambda share: tick(_SEARCH + (1 - _SEARCH) * share))
     tick(1.0)
     return data
+
+
+def before_rounding(psnr: float) -> float:
+    """Return the PSNR, in dB, that a picture must have for `psnr` to be left when it is rounded to 8 bits.
+
+    Rounding adds a squared error of 1/12 of a level's square, as a rule.
+
+    Raises
+    ------
+    LowrankError
+        If no rounded picture is as good, but for one without any error.
+
+    Examples
+    --------
+    >>> round(before_rounding(36), 3), round(before_rounding(50), 3)
+    (36.023, 50.594)
+    """
+    _check(psnr)
+    left = 10 ** (-psnr / 10) - _FLOOR if psnr <= MOST else 0.0
+    if not left > 0:
+        raise LowrankError(f"{psnr:g} dB is more than 8 bits hold. Ask for {MOST:g} dB or less.")
+    return -10 * math.log10(left)
+
+
+def _check(psnr: float) -> None:
+    if not 0 < psnr < math.inf:
+        raise LowrankError(f"A PSNR of {psnr:g} dB is no target. Ask for one above 0 dB.")
 
 
 def at_steps(image: Array, arrangement: Arrangement) -> Callable[[float], bytes]:
@@ -108,6 +147,20 @@ def at_steps(image: Array, arrangement: Arrangement) -> Callable[[float], bytes]
     """
     source = prepared(image, arrangement, None, idle)
     return lambda step: written(*source.draft(int(step)))
+
+
+def both_at_steps(image: Array, arrangement: Arrangement) -> Callable[[float], tuple[bytes, Array]]:
+    """Return a function like that of `at_steps`, which tells what `decode` makes of the file too.
+
+    It need not be decoded for that: levels are coded without loss, and what they stand for is known.
+    """
+    source = prepared(image, arrangement, None, idle)
+
+    def both(step: float) -> tuple[bytes, Array]:
+        draft = source.draft(int(step))
+        return written(*draft), picture_of(*draft)
+
+    return both
 
 
 def decode(
@@ -137,6 +190,10 @@ def decode(
         If it is no .lrk file, of another version, damaged, or over the limits.
     RankError
         If `rank` is less than 1.
+
+    Notes
+    -----
+    Memory is at most about 100 bytes a pixel of colour, the picture included: 1.2 GB for twelve megapixels.
     """
     tick = progress or idle
     if rank is not None and rank < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -23,6 +24,9 @@ MIDDLE = np.float32(0.5)
 #: How many of its basis vectors a file holds where no rank is asked for. Further ones take more bytes than they save:
 #: cosines, which need none, do as well there.
 VECTORS = 6
+
+#: Planes that are quantized at once.
+_PLANES = 8
 
 #: Steps of 1 in which a basis vector's DCT coefficients are kept.
 BASIS_STEPS = 10
@@ -130,7 +134,7 @@ class Patches:
             # what is less than half a step everywhere need not be looked at: of a large picture that is most
             kept = coefficients[: int(np.flatnonzero(self.largest[i] > sizes.ravel() / 2).max(initial=-1)) + 1]
             sizes = sizes[: len(kept)]
-            levels = quantize_by_cost(kept, sizes, _expected(kept, sizes))
+            levels = _quantized(kept, sizes)
             rank = int(np.flatnonzero(levels.any((1, 2))).max(initial=-1)) + 1
             ranks.append(rank)
             shifts.append(best_shifts(kept[:rank], levels[:rank], sizes[:rank]))
@@ -140,6 +144,20 @@ class Patches:
         vectors = len(bases[0]), len(bases[1]) if len(bases) > 1 else 0
         header = Header("patches", self.shape, tuple(ranks), step, tuple(shifts), vectors)
         return header, [*bases, *planes]
+
+    def restored(self, header: Header, levels: list[Ints]) -> Array:
+        """Return what `restore` makes of the last draft."""
+        return restore(header, levels)
+
+
+def _quantized(coefficients: Array, sizes: Array) -> Ints:
+    """Quantize by cost, some planes at a time: the rest of a large picture stays out of the way."""
+    levels = np.empty(coefficients.shape, np.int32)
+    for start in range(0, len(levels), _PLANES):
+        own, around = slice(start, start + _PLANES), slice(max(start - 2, 0), start + _PLANES + 2)
+        expected = _expected(coefficients[around], sizes[around])[start - around.start :][:_PLANES]
+        levels[own] = quantize_by_cost(coefficients[own], sizes[own], expected)
+    return levels
 
 
 def _expected(coefficients: Array, sizes: Array) -> Array:
@@ -218,22 +236,22 @@ def restore(header: Header, levels: list[Ints], rank: int | None = None) -> Arra
     count = len(levels) - len(header.ranks)
     bases, planes = levels[:count], levels[count:]
     vectors = [basis(own) for own in bases]
-    coefficients = []
-    for i, (own, shifts) in enumerate(zip(planes, header.shifts, strict=True)):
-        k = len(own) if rank is None else min(rank, len(own))
-        sizes = steps(vectors[min(i, 1)], step_size(header.step))[:k, None, None]
-        coefficients.append(dequantize(own[:k], sizes, shifts))
+    coefficients = (
+        dequantize(own[:rank], steps(vectors[min(i, 1)], step_size(header.step))[: len(own[:rank]), None, None], shifts)
+        for i, (own, shifts) in enumerate(zip(planes, header.shifts, strict=True))
+    )
     return _assembled(coefficients, vectors, header.shape)
 
 
-def _assembled(coefficients: list[Array], bases: list[Array], shape: tuple[int, int]) -> Array:
-    """Coefficients, (rank, rows, columns) of blocks for each plane -> planes."""
+def _assembled(coefficients: Iterable[Array], bases: list[Array], shape: tuple[int, int]) -> Array:
+    """Coefficients, (rank, rows, columns) of blocks for each plane -> planes, one after the other."""
     rows, columns = grid(shape)
-    out = np.empty((len(coefficients), rows * SIDE, columns * SIDE), np.float32)
+    planes = []
     for i, own in enumerate(coefficients):
         vectors = bases[min(i, 1)][:, : len(own)].astype(np.float32)
         patches = own.reshape(len(own), rows * columns).T @ vectors.T
-        out[i] = from_patches(patches[None], out.shape[1:])[0]
-    out[0] += MIDDLE
-    planes: Array = unlap(out)[:, : shape[0], : shape[1]]
-    return planes
+        plane = from_patches(patches[None], (rows * SIDE, columns * SIDE))
+        if not i:
+            plane += MIDDLE
+        planes.append(unlap(plane)[0, : shape[0], : shape[1]])
+    return np.stack(planes)

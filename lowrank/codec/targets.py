@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable
 
 import numpy as np
 
 from lowrank.codec import patched
-from lowrank.codec.container import FINEST, SMALL, Header, unpack
+from lowrank.codec.container import FINEST, SMALL, Header
 from lowrank.codec.entropy import Ints
-from lowrank.codec.pictures import Source, picture_of, prepared, written
+from lowrank.codec.estimate import estimated_bytes
+from lowrank.codec.pictures import Source, prepared, shown_planes, written
 from lowrank.color import Array
 from lowrank.errors import LowrankError
 from lowrank.parallel import idle
@@ -21,83 +21,119 @@ from lowrank.patches import SIDE
 _BEST = 200.0
 
 #: A file within this share of the bytes asked for, below them, is near enough.
-_NEAR = 0.005
+_NEAR = 0.01
+
+#: How much larger a file is when its step is one finer, in logarithms; and files beside their estimates, as a rule:
+#: whole, and patches.
+_SLOPE, _USUAL = 0.0023, (1.0, 0.98)
+
+#: What is written: a header, and levels.
+Draft = tuple[Header, list[Ints]]
 
 
-def of_quality(source: Source, image: Array, psnr: float, tolerant: bool) -> tuple[Header, list[Ints]]:
-    """Return the coarsest draft that reaches a PSNR."""
-    found: dict[int, tuple[Header, list[Ints]]] = {}
+def of_quality(source: Source, image: Array, psnr: float, left_out: float | None = None) -> Draft:
+    """Return the coarsest draft that reaches a PSNR.
+
+    Where layers are left out for good, the search is for what levels add to that squared error: it changes with the
+    step as it always does, and the PSNR hardly.
+    """
+    found: dict[int, Draft] = {}
+    there, most = left_out or 0.0, 10 ** (-psnr / 10)
+    large = image.shape[0] * image.shape[1] > SMALL
+    tolerance = 0.2 if left_out is not None else 0.03 if large else 0.02
 
     def excess(step: int) -> float:
         draft = source.draft(step)
-        value = _psnr(image, picture_of(*draft)) - psnr
-        if value >= 0:
+        value = _decibels(_mse(image, shown_planes(source.restored(*draft), image.ndim)) - there) - _decibels(
+            most - there
+        )
+        if value >= 0 and not (found and min(found) < step):
             found.clear()  # one of them is large enough
             found[step] = draft
-        return value
+        return value - tolerance / 2
 
-    large = image.shape[0] * image.shape[1] > SMALL
-    tolerance = 0.03 if large else 0.02 if tolerant else 0.005
-    guess = 1024 + round(256 * (psnr / 6.02 - 2.3))
-    if large and not tolerant and isinstance(source, patched.Patches):
+    patches = isinstance(source, patched.Patches)
+    guess = 1024 + round(256 * (_decibels(most - there) / 6.02 - (2.3 if patches or left_out else 1.6)))
+    if large and left_out is None and patches:
         part = _sample(image)  # a first look at a part of it saves most of the looks at the whole
-        guess = of_quality(prepared(part, "patches", None, idle), part, psnr, tolerant)[0].step
-    _, step = _bracket(excess, guess, 0.018, lambda low, high: high < tolerance)
-    if step > FINEST:
-        if not tolerant:
-            raise LowrankError(f"{psnr:g} dB is out of reach for this picture. Ask for less, or for patches.")
+        guess = of_quality(prepared(part, "patches", None, idle), part, psnr)[0].step
+    _bracket(excess, guess, 0.02, lambda below, above: min(-below, above) <= tolerance / 2)
+    if not found:
+        if left_out is None:
+            other = "" if patches else ", or for patches"
+            raise LowrankError(f"{psnr:g} dB is out of reach for this picture. Ask for less{other}.")
         return source.draft(FINEST)
-    return found[step]
+    ((_, draft),) = found.items()
+    return draft
 
 
-def _psnr(image: Array, picture: Array) -> float:
-    """PSNR in dB, at most `_BEST`; in strips, which a large picture's looks take a third of the time by."""
+def _mse(image: Array, picture: Array) -> float:
+    """Mean squared error, in strips, which a large picture's looks take a third of the time by."""
     total = 0.0
     for top in range(0, len(image), SIDE):
         off = np.subtract(image[top : top + SIDE], picture[top : top + SIDE], dtype=np.float64).ravel()
-        total += float(off @ off)
-    return min(-10 * math.log10(total / image.size), _BEST) if total else _BEST
+        total += float(np.einsum("i,i->", off, off))  # not by BLAS, which would start threads for so little
+    return total / image.size
+
+
+def _decibels(error: float) -> float:
+    """PSNR of a mean squared error, at most `_BEST`."""
+    return min(-10 * math.log10(error), _BEST) if error > 0 else _BEST
 
 
 def of_size(source: Source, image: Array, max_bytes: int) -> bytes:
-    """Return the finest file of no more bytes, or one that is little smaller."""
-    step, best = _step_of_size(source, image, max_bytes), b""
-    low, high, slope, last = -1, FINEST + 1, 0.0023, (0, 0.0)
+    """Return the finest file of no more bytes, or one that is little smaller.
+
+    Files are estimated (`lowrank.codec.estimate`) until one should fit, and that is written; how far off the estimate
+    was, is known then.
+    """
+    ratio, guess = _first_ratio(source, image, max_bytes)
+    estimates: dict[int, float] = {}
+    best, low, high = b"", -1, FINEST + 1
     for tries in range(20):
-        data = written(*source.draft(step))
-        excess = math.log(len(data) / max_bytes)
-        if excess > 0:
+        step, (header, levels) = _estimated(source, max_bytes * (1 - _NEAR / 2) / ratio, guess, estimates)
+        if not low < step < high or tries >= 8:
+            step = min(max(step, low + 1), high - 1) if tries < 8 else (low + high) // 2
+            header, levels = source.draft(step)
+        data = written(header, levels)
+        if len(data) > max_bytes:
             high = step
         else:
             low, best = step, data
-        if low + 1 >= high or -_NEAR <= excess <= 0:
+        if low + 1 >= high or (1 - _NEAR) * max_bytes <= len(data) <= max_bytes:
             break
-        if tries and step != last[0]:
-            slope = max((excess - last[1]) / (step - last[0]), 1e-4)
-        last = step, excess
-        aim = step - (excess + _NEAR / 2) / slope if tries < 8 else (low + high) / 2
-        step = min(max(math.floor(aim), low + 1), high - 1)
+        ratio, guess = len(data) / (estimates.get(step) or estimated_bytes(header, levels)), step
     if not best:
         raise LowrankError(f"This picture does not fit into {max_bytes:,} bytes. Allow more.")
     return best
 
 
-def _step_of_size(source: Source, image: Array, max_bytes: int) -> int:
-    """Guess the step of a file of a size: for a large picture by a part of it, else by an estimate without coding."""
+def _first_ratio(source: Source, image: Array, max_bytes: int) -> tuple[float, int]:
+    """Guess how large files are beside their estimates, and a step: for a large picture, by files of a part of it."""
     pixels = image.shape[0] * image.shape[1]
+    guess = min(max(1900 + round(math.log(10 * max_bytes / pixels) / _SLOPE), 0), FINEST)  # 0.8 bits a pixel
     if pixels > SMALL and isinstance(source, patched.Patches):
         part = _sample(image)
-        most = int(max_bytes * part.shape[0] * part.shape[1] / pixels)
-        with contextlib.suppress(LowrankError):
-            return unpack(of_size(prepared(part, "patches", None, idle), part, most))[0].step
-    tried: dict[int, float] = {}
+        sample, most = prepared(part, "patches", None, idle), max_bytes * part.shape[0] * part.shape[1] / pixels
+        step, draft = _estimated(sample, most, guess, {})
+        return len(written(*draft)) / estimated_bytes(*draft), step
+    return _USUAL[isinstance(source, patched.Patches)], guess
+
+
+def _estimated(source: Source, target: float, guess: int, known: dict[int, float]) -> tuple[int, Draft]:
+    """Return the step, and its draft, whose estimated bytes are nearest to a target; few looks."""
+    draft: dict[int, Draft] = {}  # the last one: as a rule that is it
 
     def excess(step: int) -> float:
-        tried[step] = math.log(_estimate(source.draft(step)[1]) / max_bytes)
-        return tried[step]
+        if step not in known:
+            draft.clear()
+            draft[step] = source.draft(step)
+            known[step] = estimated_bytes(*draft[step])
+        return math.log(known[step] / target)
 
-    _bracket(excess, 1800, 0.0023, lambda below, above: min(-below, above) < 0.02)
-    return min(tried, key=lambda step: abs(tried[step]))
+    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 3)
+    step = min(known, key=lambda step: abs(math.log(known[step] / target)))
+    return step, draft.get(step) or source.draft(step)
 
 
 def _sample(image: Array) -> Array:
@@ -110,15 +146,6 @@ def _sample(image: Array) -> Array:
         if image.shape[0] >= strip * every
         else image[:, : SMALL // image.shape[0]]
     )
-
-
-def _estimate(levels: list[Ints]) -> float:
-    """Bytes that levels take, roughly."""
-    total = 40.0
-    for own in levels:
-        counts = np.bincount(np.minimum(np.abs(own), 4096).ravel())
-        total += float(counts[1:] @ (5 + 1.5 * np.log2(np.arange(1, len(counts))))) / 8
-    return total
 
 
 def _bracket(

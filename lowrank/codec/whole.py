@@ -46,6 +46,7 @@ class Whole:
         self.left = scipy.fft.dct(svd.U * svd.s[:, None], axis=1, norm="ortho")
         self.right = scipy.fft.dct(svd.Vt, axis=2, norm="ortho")
         self._picked: dict[tuple[int, int], Ints] = {}
+        self._bases: list[Array] = []  # of the last draft
 
     def exact(self) -> Array:
         """Return the truncated planes, without any quantization."""
@@ -64,6 +65,7 @@ class Whole:
         """
         size = step_size(step)
         ranks, shifts, levels = [], [], []
+        self._bases = []
         for i, s in enumerate(self.svd.s):
             k = self.ranks[i] if self.ranks else int(np.count_nonzero(s > WORTH * size))
             left, right = self.left[i, :, :k], self.right[i, :k]
@@ -71,11 +73,16 @@ class Whole:
             rows = left[picked] @ right
             a = _quantized(rows, size)
             moved = best_shifts(rows, a, size)
-            others = (left[~picked] @ (right @ _basis(dequantize(a, size, moved)).T)).T
+            self._bases.append(_basis(dequantize(a, size, moved)))
+            others = (left[~picked] @ (right @ self._bases[i].T)).T
             levels += [picked[None].astype(np.int32), a, _quantized(others, size)]
             ranks.append(k)
             shifts.append(moved)
         return Header("whole", self.shape, tuple(ranks), step, tuple(shifts)), levels
+
+    def restored(self, header: Header, levels: list[Ints]) -> Array:
+        """Return what `restore` makes of the last draft; its bases are there already."""
+        return restore(header, levels, bases=self._bases)
 
     def _rows(self, i: int, k: int) -> Ints:
         """Pick k rows of plane i that span the others best."""
@@ -110,7 +117,7 @@ def code(coder: Coder, header: Header, levels: list[Ints] | None, tick: Progress
     return code_factors(coder, levels, [shape for k in header.ranks for shape in ((1, h), (k, w), (k, h - k))], tick)
 
 
-def restore(header: Header, levels: list[Ints], rank: int | None = None) -> Array:
+def restore(header: Header, levels: list[Ints], rank: int | None = None, bases: list[Array] | None = None) -> Array:
     """Levels -> planes, as `Whole` takes them."""
     size = step_size(header.step)
     out = np.empty((len(header.ranks), *header.shape), np.float32)
@@ -119,7 +126,7 @@ def restore(header: Header, levels: list[Ints], rank: int | None = None) -> Arra
         picked = mask[0] != 0
         if np.count_nonzero(picked) != k:
             raise damaged()
-        basis = _basis(dequantize(rows, size, shifts))
+        basis = bases[i] if bases else _basis(dequantize(rows, size, shifts))
         left = np.empty((header.shape[0], k), np.float32)
         left[picked], left[~picked] = dequantize(rows, size, shifts) @ basis.T, dequantize(others, size, shifts).T
         left = scipy.fft.idct(left, axis=0, norm="ortho")

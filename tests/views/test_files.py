@@ -147,6 +147,20 @@ def test_a_file_opens_without_its_original(color):
     assert lowrank.psnr(decode(data, rank=3), made) > 50
 
 
+@pytest.mark.parametrize("arrangement", ["whole", "patches"])
+def test_a_file_of_rank_0_opens_too(arrangement):
+    data = encode(np.full((64, 64), 0.5, np.float32), psnr=40, arrangement=arrangement)
+    assert not messages(opened(data))
+    made = lowrank.read_image(files.opened(f"flat-{arrangement}", inspect(data).rank, data))
+    np.testing.assert_allclose(made, 0.5, atol=0.01)
+
+
+def test_a_side_longer_than_webp_counts_leaves_the_others():
+    at = calm(drop(explore(rank="2"), ("wide.png", lowrank.to_png(np.ones((4, 20_000), np.float32)))))
+    assert metrics(switch(at, "weigh"))[words.CODECS["webp"]] == words.NOT_REACHED
+    switch(at, "draw_rates")
+
+
 @pytest.mark.parametrize("data", [b"", b"LRK", b"<svg>", b"\x89PNG\r\n\x1a\n" + bytes(90)])
 def test_what_is_no_lrk_file_is_refused_in_a_sentence(data):
     (said,) = messages(opened(data))

@@ -76,7 +76,7 @@ def encode(
 
     Notes
     -----
-    Memory is at most about 120 bytes a pixel, the picture in float32 included: 1.4 GB for twelve megapixels in colour.
+    Memory is at most about 140 bytes a pixel of colour, the picture in float32 included: 1.7 GB for twelve megapixels.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def decode(
 
     Notes
     -----
-    Memory is at most about 100 bytes a pixel of colour, the picture included: 1.2 GB for twelve megapixels.
+    Memory is at most about 140 bytes a pixel of colour, the picture included: 1.7 GB for twelve megapixels.
     """
     tick = progress or idle
     if rank is not None and rank < 1:

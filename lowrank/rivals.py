@@ -70,7 +70,7 @@ def _pillow(kind: str, **settings: object) -> Callable[[Array], Callable[[float]
             knob = {} if kind == "PNG" else {"quality": int(quality)}
             try:
                 levels.save(stream, kind, **knob, **settings)
-            except (ValueError, OSError):  # longer sides than the format counts
+            except (ValueError, OSError, RuntimeError):  # longer sides than the format counts
                 raise LowrankError(
                     f"{kind} cannot hold a picture of {levels.width} x {levels.height} pixels."
                 ) from None

@@ -126,7 +126,7 @@ def before_rounding(psnr: float) -> float:
     Examples
     --------
     >>> round(before_rounding(36), 3), round(before_rounding(50), 3)
-    (36.023, 50.594)
+    (36.022, 50.596)
     """
     _check(psnr)
     left = 10 ** (-psnr / 10) - _FLOOR if psnr <= MOST else 0.0

@@ -40,6 +40,35 @@ def test_counts_follow_the_hand(part):
     assert width == pytest.approx(side * 32 / 1600, abs=1)
 
 
+@pytest.mark.parametrize("width", [400, 800, 1101, 1280])
+def test_the_largest_factors_fit_and_nothing_moves(part, app, width):
+    page = part("motion")
+    app.look(width, "light")
+    says = page.locator(".says")
+    before = says.bounding_box()
+    page.locator(".controls input.d").fill("0")
+    page.locator(".controls input.r").fill("17")
+    expect(says).to_contain_text("B and A have r (d + d) = 8,192")
+    app.settled()
+    assert says.bounding_box() == before
+    assert app.crowding() == []
+    drawing = page.locator(".drawing").bounding_box()
+    end = max(box.bounding_box()["x"] + box.bounding_box()["width"] for box in page.locator(".drawing .box").all())
+    assert end <= drawing["x"] + drawing["width"] + 1
+
+
+def test_the_memory_is_there_while_the_chart_is_computed(part, app):
+    page = part("qlora")
+    page.get_by_text(words.COMPUTE).click()
+    expect(page.locator('[data-testid="stProgress"]')).to_be_visible()
+    heading = page.get_by_text(words.MEMORY, exact=True)
+    expect(heading).to_be_visible()
+    before = heading.bounding_box()
+    app.settled()
+    expect(page.get_by_text(words.RESIDUAL_CHART)).to_be_visible()
+    assert heading.bounding_box() == before
+
+
 def test_the_address_names_the_part(part, app):
     page = part("choice")
     page.get_by_role("radio", name=words.PARTS["qlora"]).click()

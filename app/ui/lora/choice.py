@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
 from app.ui import charts, figures
-from app.ui.lora import matrices
-from app.ui.lora.table import rank_rows
+from app.ui.lora import matrices, weights
+from app.ui.lora.table import SHARE_NAMES, rank_rows
 from app.ui.words import lora as words
 from lowrank.lora.advice import FINDINGS, STARTING_POINT, SWEEPS, USUAL_RANKS, rank_table
 from lowrank.lora.inspection import SHARES
-
-_WEIGHTS = Path(__file__).parents[3] / "sample_weights" / "minilm.csv"
 
 #: Linear layers of models that people adapt: (rows, columns), and how many of each.
 MODELS = {
@@ -68,19 +63,15 @@ def sweeps() -> None:
             with column:
                 st.markdown(f"{sweep.says} {sweep.what[:1].upper()}{sweep.what[1:]}.")
                 shown = pd.DataFrame(sweep.figures, columns=[words.SETTING, words.RESULT.format(unit=sweep.unit)])
+                if sweep.shares:
+                    shown.insert(1, words.SWEEP_SHARE, sweep.shares)
                 st.dataframe(shown, hide_index=True, width="stretch", height="content", alt=sweep.what)
                 st.caption(sweep.source[:1].upper() + sweep.source[1:])
 
 
 def not_low() -> None:
     """Show, on a real model, that weights need hundreds of ranks."""
-    with _WEIGHTS.open(encoding="utf-8", newline="") as lines:
-        rows = [
-            row
-            for row in csv.DictReader(lines)
-            if row["matrix"].startswith("encoder.") and (row["rows"], row["columns"]) == ("384", "384")
-        ]
-    needed = {f"{share:.0%}": [int(row[f"rank_at_{share:g}"]) for row in rows] for share in SHARES}
+    needed = {name: weights.ranks(weights.ATTENTION, share) for name, share in zip(SHARE_NAMES, SHARES, strict=True)}
     chart = figures.boxes(needed, words.NOT_LOW, words.NOT_LOW_X, words.NOT_LOW_Y)
     ranges = ", ".join(f"{share}: {min(ranks)} to {max(ranks)}" for share, ranks in needed.items())
     st.plotly_chart(chart, key="not_low", config=charts.CONFIG, alt=f"{words.NOT_LOW}. {ranges}")

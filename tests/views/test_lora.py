@@ -386,7 +386,7 @@ def test_costs_and_sweeps():
     assert calm(at).dataframe[0].value.energy.is_monotonic_increasing
     for shown, sweep in zip(sweeps, SWEEPS, strict=True):
         assert list(shown.iloc[:, -1]) == [result for _, result in sweep.figures]
-        assert words.SWEEP_SHARE in shown or not sweep.shares
+        assert words.TABLE["share"] in shown or not sweep.shares
         assert any(sweep.source[1:] in said for said in captions(at))
 
 

@@ -62,10 +62,19 @@ def sweeps() -> None:
         for column, sweep in zip(st.columns(2, gap="large"), row, strict=True):
             with column:
                 st.markdown(f"{sweep.says} {sweep.what[:1].upper()}{sweep.what[1:]}.")
-                shown = pd.DataFrame(sweep.figures, columns=[words.SETTING, words.RESULT.format(unit=sweep.unit)])
+                result = words.RESULT.format(unit=sweep.unit)
+                shown = pd.DataFrame(sweep.figures, columns=[words.SETTING, result])
                 if sweep.shares:
-                    shown.insert(1, words.SWEEP_SHARE, sweep.shares)
-                st.dataframe(shown, hide_index=True, width="stretch", height="content", alt=sweep.what)
+                    shown.insert(1, words.TABLE["share"], sweep.shares)
+                digits = 0 if (shown[result] % 1 == 0).all() else 1
+                st.dataframe(
+                    shown,
+                    hide_index=True,
+                    width="stretch",
+                    height="content",
+                    column_config={result: st.column_config.NumberColumn(format=f"%.{digits}f")},
+                    alt=sweep.what,
+                )
                 st.caption(sweep.source[:1].upper() + sweep.source[1:])
 
 

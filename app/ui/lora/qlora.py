@@ -39,20 +39,20 @@ def part() -> None:
     """Show it."""
     st.markdown(words.QLORA_INTRO)
     source = matrices.choose()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        kind = st.segmented_control(
-            words.KIND,
-            list(words.KINDS),
-            format_func=words.KINDS.__getitem__,
-            key="qlora_kind",
-            default="NF4",
-            required=True,
-            persist_state="session",
-        )
-        block = st.segmented_control(
-            words.BLOCK, BLOCKS, key="qlora_block", default=64, required=True, persist_state="session"
-        )
-        double = st.toggle(words.DOUBLE, key="qlora_double", value=True, persist_state="session")
+    left, middle, right = st.columns([5, 3, 3], vertical_alignment="bottom")
+    kind = left.segmented_control(
+        words.KIND,
+        list(words.KINDS),
+        format_func=words.KINDS.__getitem__,
+        key="qlora_kind",
+        default="NF4",
+        required=True,
+        persist_state="session",
+    )
+    block = middle.segmented_control(
+        words.BLOCK, BLOCKS, key="qlora_block", default=64, required=True, persist_state="session"
+    )
+    double = right.toggle(words.DOUBLE, key="qlora_double", value=True, persist_state="session")
     draw = None
     if source is not None:
         one(source, kind, block, double)

@@ -61,7 +61,7 @@ MATRICES_AXIS = "Matrix"
 WEIGHTS, RANDOM = "weights W, median", "random numbers"
 DIRECTIONS_SAYS = (
     "The 24 attention matrices, 384 × 384, of all-MiniLM-L6-v2, and a Gaussian matrix of the same shape. The page LoRA "
-    "shows all 24 under Which r?."
+    "shows all 24, in its part on the choice of r."
 )
 CLAIM = (
     "One full fine-tune of this model was measured for this project. The median change ΔW takes 88 directions for 90 % "

@@ -28,7 +28,7 @@ MOTION = {
     "alpha": "Alpha α",
     "frozen": "W, frozen",
     "full": "W has {d} × {d} = {full} numbers.",
-    "adapter": "B and A have r (d + d) = {adapter}, which is {share} of W.",
+    "adapter": "B and A have r (d + d) = {adapter},\nwhich is {share} of W.",
     "larger": "Beyond r = {even} the factors are larger than W.",
     "plain": "Scale α / r = {plain}",
     "rs": "Scale of rsLoRA α / √r = {rs}",
@@ -171,7 +171,6 @@ TABLE_KEPT_TITLE = "What each rank costs and keeps"
 SWEEPS = "What was measured"
 RESULT = "Result ({unit})"
 SETTING = "Setting"
-SWEEP_SHARE = "Parameters (% of the weights)"
 FINDINGS = "What else is known"
 NOT_LOW = "The weights are not of low rank: ranks that hold a share of their energy"
 NOT_LOW_SAYS = (
@@ -227,9 +226,9 @@ OTHER = "Other numbers (millions)"
 ADAPTED = "Numbers in the adapter (millions)"
 MEMORY_COLUMNS = {
     "way": "Way",
+    "total": "Together (GB)",
     "base": "Weights (GB)",
     "adapter": "Adapter (GB)",
     "gradients": "Gradients (GB)",
     "optimizer": "Adam (GB)",
-    "total": "Together (GB)",
 }

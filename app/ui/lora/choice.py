@@ -81,7 +81,8 @@ def sweeps() -> None:
 def not_low() -> None:
     """Show, on a real model, that weights need hundreds of ranks."""
     needed = {name: weights.ranks(weights.ATTENTION, share) for name, share in zip(SHARE_NAMES, SHARES, strict=True)}
-    chart = figures.boxes(needed, words.NOT_LOW, words.NOT_LOW_X, words.NOT_LOW_Y)
+    st.markdown(f"**{words.NOT_LOW}**")
+    chart = figures.boxes(needed, words.NOT_LOW_CHART, words.NOT_LOW_X, words.NOT_LOW_Y)
     ranges = ", ".join(f"{share}: {min(ranks)} to {max(ranks)}" for share, ranks in needed.items())
-    st.plotly_chart(chart, key="not_low", config=charts.CONFIG, alt=f"{words.NOT_LOW}. {ranges}")
+    st.plotly_chart(chart, key="not_low", config=charts.CONFIG, alt=f"{words.NOT_LOW_CHART}. {ranges}")
     st.caption(words.NOT_LOW_SAYS)

@@ -45,6 +45,7 @@ def part() -> None:
         list(words.KINDS),
         format_func=words.KINDS.__getitem__,
         key="qlora_kind",
+        wrap=True,
         default="NF4",
         required=True,
         persist_state="session",

@@ -55,7 +55,7 @@ WHY_SAYS = (
     "LoRA trains a change ΔW of rank r to each weight matrix W, and leaves W itself as it is. It does not mean that "
     "weights are of low rank: they are not much nearer to that than random numbers."
 )
-DIRECTIONS = "How many directions hold 90 % of the energy of a matrix"
+DIRECTIONS = "Directions that hold 90 % of the energy"
 DIRECTIONS_AXIS = "Directions (of 384)"
 MATRICES_AXIS = "Matrix"
 WEIGHTS, RANDOM = "weights W, median", "random numbers"

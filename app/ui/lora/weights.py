@@ -14,9 +14,13 @@ ATTENTION, GAUSSIAN = "encoder.", "gaussian."
 _SIDES = ("384", "384")
 
 
-@cache
 def ranks(kind: str, share: float) -> tuple[int, ...]:
     """Return the ranks that the 384 x 384 matrices of a kind need for a share of their energy."""
+    return tuple(int(row[f"rank_at_{share:g}"]) for row in _rows() if row["matrix"].startswith(kind))
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    """Every 384 x 384 matrix of the table."""
     with _TABLE.open(encoding="utf-8", newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if (row["rows"], row["columns"]) == _SIDES]
-    return tuple(int(row[f"rank_at_{share:g}"]) for row in rows if row["matrix"].startswith(kind))
+        return tuple(row for row in csv.DictReader(lines) if (row["rows"], row["columns"]) == _SIDES)

@@ -41,10 +41,18 @@ def test_what_makes_no_table():
             advice.rank_table(shapes, ranks)
 
 
+def test_which_kind_of_weight_matters_more_than_how_many():
+    table_5 = dict(advice.SWEEPS[1].figures)
+    assert len(table_5) == 7
+    assert min(table_5["value, r = 8"], table_5["output, r = 8"]) > table_5["query and key, r = 4"] + 1
+
+
 def test_the_sweeps_have_sources_and_none_names_an_optimum():
     for sweep in advice.SWEEPS:
         assert sweep.source
         assert len(sweep.figures) >= 3
+        assert len(sweep.shares) in (0, len(sweep.figures))
+        assert list(sweep.shares) == sorted(sweep.shares)
     assert all(source for _, source in advice.FINDINGS)
     text = " ".join([advice.STARTING_POINT, *(sweep.says for sweep in advice.SWEEPS)])
     assert "optimal" not in text.replace("never", "")

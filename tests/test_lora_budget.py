@@ -29,7 +29,7 @@ def test_memory_of_llama_2_7b_and_of_65_billion_parameters():
     linear = 6_476_005_376
     gigabytes = {way: budget.training_memory(way, linear).base / 1e9 for way in ("lora", "qlora")}
     assert {way: round(size, 3) for way, size in gigabytes.items()} == {"lora": 12.952, "qlora": 3.341}
-    single = budget.training_memory("qlora", linear, double_quantization=False)
+    single = budget.training_memory("qlora", linear, bits=budget.NF4_BITS["single"])
     assert round(single.base / 1e9, 3) == 3.643
     assert budget.training_memory("full", 65_000_000_000).total == 780e9
     assert round(budget.training_memory("qlora", 65_000_000_000).base / 1e9, 1) == 33.5

@@ -150,6 +150,13 @@ def test_the_scale_changes_the_factors_and_not_the_sum(weight, start):
     assert nf4.relative_error(weight, undivided) > nf4.relative_error(weight, restored(*two))
 
 
+@pytest.mark.parametrize("start", ["LoftQ", "QPiSSA"])
+def test_scales_are_quantized_too_when_asked(weight, start):
+    single, double = (quantized_with_adapter(weight, 8, start=start, double=double)[0] for double in (False, True))
+    assert (single.double, double.double) == (False, True)
+    assert not np.array_equal(single.scales, double.scales)
+
+
 def test_extra_bits_are_few_only_on_large_matrices(weight):
     assert extra_bits(quantized_with_adapter(weight, 8)[1]) == 1.0
 

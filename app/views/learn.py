@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import streamlit as st
 
 from app.ui import charts, figures
 from app.ui.hand import hand
+from app.ui.lora import weights
 from app.ui.words import learn as words
-
-#: Directions that hold 90 % of the energy: medians over the 24 attention matrices, 384 x 384, of one model.
-DIRECTIONS = {words.WEIGHTS: 156, words.CHANGE: 88, words.EFFECT: 16}
 
 
 def page() -> None:
@@ -19,12 +18,17 @@ def page() -> None:
     hand()
     st.subheader(words.WHY)
     st.markdown(words.WHY_SAYS)
+    directions = {
+        words.WEIGHTS: round(median(weights.ranks(weights.ATTENTION, 0.9))),
+        words.RANDOM: weights.ranks(weights.GAUSSIAN, 0.9)[0],
+    }
     st.plotly_chart(
-        figures.bars(DIRECTIONS, words.DIRECTIONS, words.DIRECTIONS_AXIS, words.MATRICES_AXIS, limit=384),
+        figures.bars(directions, words.DIRECTIONS, words.DIRECTIONS_AXIS, words.MATRICES_AXIS, limit=384),
         key="directions",
         config=charts.CONFIG,
-        alt=f"{words.DIRECTIONS}: " + ", ".join(f"{name} {count}" for name, count in DIRECTIONS.items()),
+        alt=f"{words.DIRECTIONS}: " + ", ".join(f"{name} {count}" for name, count in directions.items()),
     )
+    st.caption(words.DIRECTIONS_SAYS)
     st.markdown(words.CLAIM)
     st.page_link(Path(__file__).with_name("explore.py"), label=words.TO_EXPLORE, icon=":material/image:")
     st.caption(words.SOURCE)

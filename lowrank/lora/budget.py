@@ -100,7 +100,7 @@ def training_memory(
     adapter: int = 0,
     *,
     adapter_type: str = "F32",
-    double_quantization: bool = True,
+    bits: float = NF4_BITS["double"],
 ) -> Memory:
     """Return what a fine-tune with Adam keeps in memory, by counting bytes.
 
@@ -108,15 +108,15 @@ def training_memory(
     ----------
     way : str
         A key of `WAYS`. ``full`` trains every weight in bfloat16, with gradients in bfloat16; ``lora`` freezes them in
-        bfloat16; ``qlora`` freezes the linear layers in NF4 and the rest in bfloat16.
+        bfloat16; ``qlora`` freezes the linear layers in few bits and the rest in bfloat16.
     linear, other : int
         Parameters of the model in linear layers, and elsewhere (embeddings, norms, the head).
     adapter : int
         Parameters of the adapter; see `adapter_parameters`.
     adapter_type : str
         Of the adapter's weights and gradients, a key of `BYTES`. Adam's two moments are float32 in any case.
-    double_quantization : bool
-        Whether the blocks' scales are quantised as well.
+    bits : float
+        Of a quantised weight with its share of the scales, as `lowrank.lora.nf4.bits_per_weight`; for ``qlora`` alone.
 
     Raises
     ------
@@ -142,5 +142,5 @@ def training_memory(
     if way == "full":
         trained = linear + other
         return Memory(2.0 * trained, 0.0, 2.0 * trained, 8.0 * trained)
-    bits = NF4_BITS["double" if double_quantization else "single"] if way == "qlora" else 16
-    return Memory(linear * bits / 8 + 2.0 * other, width * adapter, width * adapter, 8.0 * adapter)
+    frozen = bits if way == "qlora" else 16
+    return Memory(linear * frozen / 8 + 2.0 * other, width * adapter, width * adapter, 8.0 * adapter)

@@ -69,6 +69,9 @@ _OTHER_TYPES = {
 #: Initialisations that change the base weights when PEFT loads the adapter: what it adds is not what training added.
 _BASE_CHANGING = ("pissa", "olora", "corda", "loftq", "mica", "lora_ga")
 
+#: Said of PEFT's weights without their configuration.
+NO_CONFIG = "There was no adapter_config.json: alpha is taken as r, which makes the scale 1."
+
 
 T = TypeVar("T")
 
@@ -170,7 +173,7 @@ def read_adapter(source: bytes | str, config: bytes | None = None) -> Adapter:
     style = "kohya" if "kohya" in styles or (alphas and not settings) else "peft"
     notes = []
     if style == "peft" and not settings:
-        notes.append("There was no adapter_config.json: alpha is taken as r, which makes the scale 1.")
+        notes.append(NO_CONFIG)
     if style == "kohya" and len(alphas) < len(halves):
         notes.append(f"{len(halves) - len(alphas)} layers have no alpha; their scale is taken as 1.")
     layers, patterns = {}, Patterns(settings, "alpha_pattern")

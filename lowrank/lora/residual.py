@@ -29,6 +29,7 @@ def quantized_with_adapter(
     iterations: int = 1,
     kind: str = "NF4",
     block: int = 64,
+    double: bool = False,
     scale: float = 1.0,
 ) -> tuple[Quantized, LoRA]:
     """Approximate a weight by a quantized matrix plus an adapter.
@@ -42,7 +43,7 @@ def quantized_with_adapter(
         A key of `STARTS`.
     iterations : int
         How often both parts are fitted to each other.
-    kind, block
+    kind, block, double
         As `lowrank.lora.nf4.quantize`.
     scale : float
         Of the adapter. Its factors are divided by it: PEFT's own LoftQ does not, and is right at alpha = r alone.
@@ -71,7 +72,7 @@ def quantized_with_adapter(
     r = checked_rank(r, min(weight.shape), lowest=1)
     pair = _principal(weight, r) if start == "QPiSSA" else None
     for i in range(iterations):
-        quantized = quantize(weight if pair is None else weight - pair.delta(), kind, block)
+        quantized = quantize(weight if pair is None else weight - pair.delta(), kind, block, double=double)
         if start == "LoftQ" or i + 1 < iterations:  # QPiSSA ends with the quantized part
             pair = _principal(weight - dequantize(quantized), r)
     assert pair is not None

@@ -37,7 +37,9 @@ def verify_adapter(source: bytes | str, config: bytes | None = None, *, progress
 
 def _missing(adapter: Adapter) -> list[str]:
     if adapter.style == "peft" and not adapter.config:
-        return ["There is no adapter_config.json: PEFT cannot load it, and its alpha is not known."]
+        return [
+            "There is no adapter_config.json: PEFT cannot load it, and alpha is taken as r, which makes the scale 1."
+        ]
     return []
 
 

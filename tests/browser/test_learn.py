@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from app.ui.hand import _MATRICES
+from app.ui.hand import MATRICES
 from app.ui.words import learn as words
 from browser.test_layout import crowding_everywhere
 
@@ -21,7 +21,7 @@ def hand(app):
 
 
 def drawn(name):
-    return np.array([[int(digit) / 9 for digit in row] for row in _MATRICES[name]])
+    return np.array(MATRICES[name])
 
 
 def number(page, name):
@@ -37,11 +37,12 @@ def relative_error(a, k):
     return 100 * np.linalg.norm(s[k:]) / (np.linalg.norm(s) or 1)
 
 
-@pytest.mark.parametrize("name", list(_MATRICES))
+@pytest.mark.parametrize("name", [name for name in MATRICES if name != words.EMPTY])
 def test_layers_and_error_are_numpys(hand, name):
     hand.get_by_role("button", name=name, exact=True).click()
     a = drawn(name)
     assert sigmas(hand) == pytest.approx(np.linalg.svd(a, compute_uv=False), abs=0.006)
+    expect(hand.locator(".rankSays")).to_have_text(words.HAND["rank"].format(rank=np.linalg.matrix_rank(a)))
     slider = hand.locator("#hand-rank")
     for k in (0, 1, 3, 8):
         slider.fill(str(k))
@@ -49,6 +50,14 @@ def test_layers_and_error_are_numpys(hand, name):
         expect(hand.locator(".layer.in")).to_have_count(k)
         expect(hand.locator(".bars .in")).to_have_count(k)
         expect(hand.locator(".cost")).to_contain_text(f"{21 * k} numbers")
+
+
+def test_of_nothing_no_share_is_told(hand):
+    hand.get_by_role("button", name=words.EMPTY, exact=True).click()
+    assert sigmas(hand) == [0] * 8
+    for caption in ("rank", "kept", "missed", "bars", "best", "other"):
+        expect(hand.locator(f".{caption}Says")).to_have_text(words.HAND["nothing"])
+    expect(hand.locator(".tally")).to_be_empty()
 
 
 def test_what_the_mouse_draws_is_decomposed(hand):

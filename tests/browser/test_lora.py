@@ -40,6 +40,43 @@ def test_counts_follow_the_hand(part):
     assert width == pytest.approx(side * 32 / 1600, abs=1)
 
 
+@pytest.mark.parametrize("width", [400, 800, 1101, 1280])
+def test_the_largest_factors_fit_and_nothing_moves(part, app, width):
+    page = part("motion")
+    app.look(width, "light")
+    says = page.locator(".says")
+    before = says.bounding_box()
+    page.locator(".controls input.d").fill("0")
+    page.locator(".controls input.r").fill("17")
+    expect(says).to_contain_text("B and A have r (d + d) = 8,192")
+    app.settled()
+    assert says.bounding_box() == before
+    assert app.crowding() == []
+    drawing = page.locator(".drawing").bounding_box()
+    end = max(box.bounding_box()["x"] + box.bounding_box()["width"] for box in page.locator(".drawing .box").all())
+    assert end <= drawing["x"] + drawing["width"] + 1
+
+
+def test_the_memory_is_there_while_the_chart_is_computed(part, app):
+    page = part("qlora")
+    place = """() => {
+        const heading = [...document.querySelectorAll('p')].find((one) => one.innerText === 'MEMORY');
+        const main = document.querySelector('[data-testid=stMain]');
+        return heading && heading.getBoundingClientRect().top + main.scrollTop;
+    }""".replace("MEMORY", words.MEMORY)
+    page.evaluate(f"""() => {{  // however short the work is: every change of the page while it lasts
+        window.places = [];
+        new MutationObserver(() => document.querySelector('[data-testid=stProgress]') && places.push(({place})()))
+            .observe(document.body, {{ subtree: true, childList: true, attributes: true }});
+    }}""")
+    page.get_by_text(words.COMPUTE).click()
+    expect(page.get_by_text(words.RESIDUAL_CHART)).to_be_visible()
+    app.settled()
+    places = page.evaluate("places")
+    assert None not in places
+    assert places[-1] == page.evaluate(place)
+
+
 def test_the_address_names_the_part(part, app):
     page = part("choice")
     page.get_by_role("radio", name=words.PARTS["qlora"]).click()

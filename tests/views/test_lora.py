@@ -10,7 +10,7 @@ from adapters import kohya, peft
 from streamlit.runtime.media_file_manager import MediaFileManager
 
 from app.ui import limits, text, work
-from app.ui.lora import inspect, matrices, motion
+from app.ui.lora import inspect, matrices, motion, qlora
 from app.ui.lora.approximate import error
 from app.ui.words import lora as words
 from lowrank import spectrum
@@ -18,7 +18,7 @@ from lowrank.lora.advice import STARTING_POINT, SWEEPS, USUAL_RANKS, rank_table
 from lowrank.lora.budget import training_memory
 from lowrank.lora.formats import read_adapter
 from lowrank.lora.inspection import SHARES, inspect_adapter
-from lowrank.lora.nf4 import bits_per_weight, dequantize, quantize, relative_error
+from lowrank.lora.nf4 import LEVELS, bits_per_weight, dequantize, quantize, relative_error
 from lowrank.lora.resize import choose_ranks, foretell
 from lowrank.svd import exact_svd
 from views.screen import calm, explore, messages
@@ -54,6 +54,8 @@ def npy(a):
 def test_the_checks_are_those_of_the_notebooks_numbers():
     at = lora("motion")
     assert words.SLIP in captions(at)
+    at.session_state["motion_numbers"] = (1600, 32, 16)
+    assert words.SLIP not in captions(calm(at.run()))
     found = motion.checks("test", *motion.START, b"")
     assert found.rank == 16
     assert found.forward < 1e-6
@@ -144,24 +146,30 @@ def test_long_work_tells_how_far_it_is_and_can_be_ended(monkeypatch, long_work):
 
 
 def test_the_error_is_that_of_the_truncated_svd():
-    a = np.random.default_rng(0).standard_normal((256, 256))
-    svd = exact_svd(a)
-    shown = metrics(lora("matrix"))
-    assert shown[words.APPROXIMATION] == text.percent(spectrum.relative_error(svd)[16])
-    assert shown[words.STORED] == "8,192"
+    svd = exact_svd(matrices.matrix("", "lowrank", b""))
+    at = lora("matrix")
+    shown = metrics(at)
+    assert words.STORED_SAYS in captions(at)
+    assert shown[text.NUMBERS["relative_error"][0]] == text.percent(spectrum.relative_error(svd)[16])
+    assert shown[text.NUMBERS["numbers"][0]] == "8,192"
     assert shown[words.BREAK_EVEN] == "128"
     np.testing.assert_allclose(error(svd.s), spectrum.relative_error(svd), atol=1e-12)
 
 
-@pytest.mark.parametrize("source", ["lowrank", "picture"])
+@pytest.mark.parametrize("source", ["normal", "picture"])
 def test_other_matrices(source):
     at = lora("matrix")
     at.segmented_control(key="matrix_source").set_value(source).run()
     calm(at)
     (table,) = frames(at)
     assert table["energy"].is_monotonic_increasing
-    if source == "lowrank":
-        assert table.set_index("r").energy[16] > 90
+    assert (table.set_index("r").energy[16] > 90) == (source == "picture")
+
+
+def test_the_matrix_to_begin_with_has_its_knee_at_16():
+    energy = frames(lora("matrix"))[0].set_index("r").energy
+    assert energy[16] > 90
+    assert energy[32] - energy[16] < (energy[16] - energy[8]) / 5
 
 
 def test_a_matrix_of_ones_own():
@@ -169,10 +177,12 @@ def test_a_matrix_of_ones_own():
     at = lora("matrix")
     at.segmented_control(key="matrix_source").set_value("upload").run()
     assert [one.value for one in at.info] == [words.NO_MATRIX]
-    for name, data in (("a.npy", npy(a)), ("a.csv", "\n".join(",".join(map(str, row)) for row in a.tolist()).encode())):
+    lines = "\n".join(",".join(map(str, row)) for row in a.tolist()).encode()
+    for name, data, read in (("a.npy", npy(a), words.READ_AS_NPY), ("a.csv", lines, words.READ_AS_TEXT)):
         at.file_uploader(key="matrix_file").set_value([(name, data, "application/octet-stream")]).run()
         calm(at)
         assert metrics(at)[words.OF_MATRIX] == "600"
+        assert f"{words.SHAPE.format(m=30, n=20)}, {read}." in captions(at)
         assert float(frames(at)[0].relative_error[0]) == pytest.approx(0, abs=1e-6)
 
 
@@ -297,8 +307,19 @@ def test_the_cut_adapter_is_sent_as_what_it_is(monkeypatch, style, kind):
 
 def test_without_a_configuration_that_is_said(example):
     at = adapter_page(("adapter_model.safetensors", example[0]))
-    assert any("alpha is taken as r" in one.value.replace("\\", "") for one in at.info)
-    assert any("adapter_config.json" in one.value.replace("\\", "") for one in at.warning)
+    (said,) = (one.value.replace("\\", "") for one in [*at.info, *at.warning])
+    assert "adapter_config.json" in said
+    assert "alpha is taken as r" in said
+
+
+def test_a_cut_begins_with_half_the_rank_of_each_adapter(example):
+    at = lora("adapter")
+    at.toggle(key="adapter_example").set_value(True).run()
+    assert calm(at).number_input[0].value == 8
+    smaller = zipfile.ZipFile(io.BytesIO(inspect.written("digest", "rank", 6.0, "patterns", "float32", example)))
+    files = [(name, smaller.read(name), "") for name in ("adapter_model.safetensors", "adapter_config.json")]
+    at.file_uploader(key="adapter_files").set_value(files).run()
+    assert calm(at).number_input[0].value == 3
 
 
 @pytest.mark.parametrize(("rule", "target"), [("rank", 4), ("energy", 0.9), ("parameters", 100_000)])
@@ -306,7 +327,8 @@ def test_what_a_cut_keeps_is_told(example, rule, target):
     data, config = example
     at = adapter_page(("a.safetensors", data), ("a.json", config))
     at.selectbox(key="cut_rule").set_value(rule).run()
-    at.number_input(key=f"cut_{rule}").set_value(target).run()
+    at.number_input[0].set_value(target).run()
+    assert at.number_input[0].label == words.TARGETS[rule]
     calm(at)
     layers = inspect_adapter(read_adapter(data, config))
     told = foretell(layers, choose_ranks(layers, rule, target))
@@ -362,13 +384,15 @@ def test_costs_and_sweeps():
     assert len(sweeps) == len(SWEEPS)
     at.selectbox(key="choice_model").set_value("own").run()
     assert calm(at).dataframe[0].value.energy.is_monotonic_increasing
-    for sweep in SWEEPS:
+    for shown, sweep in zip(sweeps, SWEEPS, strict=True):
+        assert list(shown.iloc[:, -1]) == [result for _, result in sweep.figures]
+        assert words.TABLE["share"] in shown or not sweep.shares
         assert any(sweep.source[1:] in said for said in captions(at))
 
 
 def test_weights_need_hundreds_of_ranks():
     boxes = json.loads(lora("choice").get("plotly_chart")[0].proto.spec)["data"]
-    (ninety,) = (box["y"] for box in boxes if box["name"] == "90%")
+    (ninety,) = (box["y"] for box in boxes if box["name"] == "90 %")
     assert (min(ninety), max(ninety), len(ninety)) == (138, 205, 24)
 
 
@@ -376,15 +400,51 @@ def test_weights_need_hundreds_of_ranks():
 
 
 def test_error_and_bits_are_the_cores():
-    a = np.random.default_rng(0).standard_normal((256, 256))
+    a = matrices.matrix("", "lowrank", b"")
     at = lora("qlora")
-    assert metrics(at)[words.BITS] == f"{bits_per_weight('NF4', 64, double=True):.4f}"
+    assert metrics(at)[words.BITS] == "4.127"
     assert metrics(at)[words.ERROR] == text.percent(relative_error(a, dequantize(quantize(a, double=True))))
     table, memory = frames(at)
     assert float(table.set_index("kind").loc["NF4", "64"]) == pytest.approx(9.2, abs=0.05)
     assert list(memory.total) == pytest.approx(
         [training_memory(way, 6_476_000_000, 262_400_000, 40_000_000).total / 1e9 for way in ("full", "lora", "qlora")]
     )
+
+
+def test_the_memory_is_that_of_the_type_chosen():
+    at = lora("qlora")
+    for kind, block, double in (("int8", 64, True), ("NF4", 32, False)):
+        at.segmented_control(key="qlora_kind").set_value(kind)
+        at.segmented_control(key="qlora_block").set_value(block)
+        at.toggle(key="qlora_double").set_value(double)
+        memory = frames(calm(at.run()))[-1].set_index("way")
+        bits = bits_per_weight(kind, block, double=double)
+        assert memory.base["QLoRA"] == pytest.approx(6.476 * bits / 8 + 2 * 0.2624)
+        assert memory.base["LoRA"] == pytest.approx(2 * (6.476 + 0.2624))
+
+
+@pytest.mark.parametrize("kind", words.KINDS)
+def test_levels_are_drawn_where_they_can_be_told_apart(kind):
+    at = lora("qlora")
+    at.segmented_control(key="qlora_kind").set_value(kind)
+    calm(at.run())
+    chart, _ = qlora.histogram("lowrank", "lowrank", kind, 64, True, b"")
+    _, marks = chart.data
+    drawn = LEVELS[kind] if kind != "int8" else []
+    assert list(marks.x[::3]) == list(drawn)
+    says = words.LEVELS_SAYS if len(drawn) else words.LEVELS_MANY
+    assert says.format(kind=words.KINDS[kind], count=len(LEVELS[kind])) in captions(at)
+
+
+def test_the_order_decides_where_a_few_singular_values_are_large():
+    few, random = (
+        qlora.residual_errors(name, name, "NF4", 64, True, b"", watch=lambda place, share: None)
+        for name in ("lowrank", "normal")
+    )
+    at_16 = few[0].index(16)
+    loftq, qpissa = (words.ONCE.format(start=start) for start in ("LoftQ", "QPiSSA"))
+    assert few[1][qpissa][at_16] < 0.6 * few[1][loftq][at_16]
+    np.testing.assert_allclose(random[1][qpissa], random[1][loftq], rtol=0.03)
 
 
 def test_an_adapter_for_what_four_bits_leave():

@@ -22,36 +22,44 @@ _component = st.components.v2.component(
     "lowrank_hand", html=_read("hand.html"), css=_read("hand.css"), js=_read("jacobi.js") + _read("hand.js")
 )
 
-#: Matrices to begin with: rows of digits, which are tenths of the darkest ink; 9 is the darkest.
-_MATRICES = {
-    words.HEART: (
-        "000000000000",
-        "000990099000",
-        "009999999900",
-        "009999999900",
-        "000999999000",
-        "000099990000",
-        "000009900000",
-        "000000000000",
+Rows = list[list[float]]
+
+
+def _drawn(*lines: str) -> Rows:
+    """A matrix of lines in which # is ink."""
+    return [[float(mark == "#") for mark in line] for line in lines]
+
+
+#: Matrices to begin with, from 0 to 1.
+MATRICES: dict[str, Rows] = {
+    words.HEART: _drawn(
+        "............",
+        "...##..##...",
+        "..########..",
+        "..########..",
+        "...######...",
+        "....####....",
+        ".....##.....",
+        "............",
     ),
-    words.CROSS: (
-        "000009900000",
-        "000009900000",
-        "000009900000",
-        "999999999999",
-        "999999999999",
-        "000009900000",
-        "000009900000",
-        "000009900000",
+    words.CROSS: _drawn(
+        ".....##.....",
+        ".....##.....",
+        ".....##.....",
+        "############",
+        "############",
+        ".....##.....",
+        ".....##.....",
+        ".....##.....",
     ),
-    words.STRIPES: ("990099009900",) * 8,
-    words.FADE: tuple("".join(str(round(9 * i / 7 * j / 11)) for j in range(12)) for i in range(8)),
-    words.DIAGONAL: tuple("".join("9" if j in (i, i + 4) else "0" for j in range(12)) for i in range(8)),
-    words.EMPTY: ("0" * 12,) * 8,
+    words.STRIPES: _drawn(*["##..##..##.."] * 8),
+    # products, and so of rank 1: rounded to shades they would not be
+    words.FADE: [[(i + 1) / 8 * (j + 1) / 12 for j in range(12)] for i in range(8)],
+    words.DIAGONAL: [[float(j == i + 2) for j in range(12)] for i in range(8)],
+    words.EMPTY: [[0.0] * 12 for _ in range(8)],
 }
 
 
 def hand() -> None:
     """Show the matrix, its layers, what the first k keep, and random matrices of rank k beside."""
-    matrices = {name: [[int(digit) / 9 for digit in row] for row in rows] for name, rows in _MATRICES.items()}
-    _component(key="hand", data={"words": words.HAND, "matrices": matrices})
+    _component(key="hand", data={"words": words.HAND, "matrices": MATRICES})

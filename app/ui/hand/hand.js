@@ -130,6 +130,8 @@ class Hand {
       }),
     );
     this.label();
+    this.blank = !this.svd.s[0];
+    this.say('rank', { rank: this.svd.s.filter((s) => s > 0).length });
     this.cut(this.k);
   }
 
@@ -179,7 +181,7 @@ class Hand {
   }
 
   say(name, values) {
-    const words = filled(this.words[name], values);
+    const words = filled(this.words[this.blank ? 'nothing' : name], values); // there 0 % would be of nothing
     this.find(`${name}Says`).textContent = words;
     return words;
   }
@@ -193,7 +195,7 @@ class Hand {
     this.say('other', { k: this.k, error: percent(error) });
     this.show('other', other, this.find('otherSays').textContent);
     const [tries, nearest] = [this.tries, percent(this.nearest)];
-    this.find('tally').textContent = filled(this.words.tally, { tries, nearest, error: percent(this.error) });
+    this.find('tally').textContent = this.blank ? '' : filled(this.words.tally, { tries, nearest, error: percent(this.error) });
   }
 
   /** U, S and V^T to scale, the first k columns and rows of them in colour; and what they cost. */

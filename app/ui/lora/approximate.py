@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.ui import charts, figures, text
 from app.ui.lora import matrices
+from app.ui.lora.matrices import Source
 from app.ui.lora.table import metrics, rank_rows
 from app.ui.words import lora as words
 from lowrank.lora.advice import USUAL_RANKS, rank_table
@@ -27,18 +28,20 @@ def part() -> None:
     a = matrices.matrix(source.digest, source.name, source.data)
     own, gaussian = matrices.spectrum(source.digest, source.name, source.data)
     m, n = a.shape
+    st.caption(said_of(source, a.shape))
     r, key = 1, f"matrix_rank_{source.digest}"
     if len(own) > 1:
         r = st.slider(words.RANK_AXIS, 1, len(own), min(16, len(own)), key=key, persist_state="session")
     own_error, other_error = error(own), error(gaussian)
     facts = {
-        words.APPROXIMATION: text.percent(float(own_error[r])),
-        words.ENERGY: text.percent(1 - float(own_error[r]) ** 2),
-        words.STORED: text.count(adapter_parameters(m, n, r)),
+        text.NUMBERS["relative_error"][0]: text.percent(float(own_error[r])),
+        text.NUMBERS["energy"][0]: text.percent(1 - float(own_error[r]) ** 2),
+        text.NUMBERS["numbers"][0]: text.count(adapter_parameters(m, n, r)),
         words.OF_MATRIX: text.count(m * n),
         words.BREAK_EVEN: f"{int(break_even(m, n))}",
     }
     metrics(facts)
+    st.caption(words.STORED_SAYS)
     left, right = st.columns(2, gap="large")
     index = np.arange(1, len(own) + 1)
     spectra = {words.THIS: own, words.GAUSSIAN: gaussian}
@@ -52,6 +55,14 @@ def part() -> None:
     ranks = [rank for rank in USUAL_RANKS if rank <= len(own)]
     rank_rows(rank_table([a.shape], ranks, spectra=[own]), words.TABLE_KEPT_TITLE)
     st.page_link(_EXPLORE, label=words.SAME_SLIDER, icon=":material/image:")
+
+
+def said_of(source: Source, shape: tuple[int, ...]) -> str:
+    """Tell a matrix's sides, and as what a file was read."""
+    said = words.SHAPE.format(m=text.count(shape[0]), n=text.count(shape[1]))
+    if source.name != "upload":
+        return f"{said}."
+    return f"{said}, {words.READ_AS_NPY if source.data.startswith(np.lib.format.MAGIC_PREFIX) else words.READ_AS_TEXT}."
 
 
 def error(s: Array) -> Array:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
 from app.ui import charts, figures
-from app.ui.lora import matrices
-from app.ui.lora.table import rank_rows
+from app.ui.lora import matrices, weights
+from app.ui.lora.table import SHARE_NAMES, rank_rows
 from app.ui.words import lora as words
 from lowrank.lora.advice import FINDINGS, STARTING_POINT, SWEEPS, USUAL_RANKS, rank_table
 from lowrank.lora.inspection import SHARES
-
-_WEIGHTS = Path(__file__).parents[3] / "sample_weights" / "minilm.csv"
 
 #: Linear layers of models that people adapt: (rows, columns), and how many of each.
 MODELS = {
@@ -67,21 +62,27 @@ def sweeps() -> None:
         for column, sweep in zip(st.columns(2, gap="large"), row, strict=True):
             with column:
                 st.markdown(f"{sweep.says} {sweep.what[:1].upper()}{sweep.what[1:]}.")
-                shown = pd.DataFrame(sweep.figures, columns=[words.SETTING, words.RESULT.format(unit=sweep.unit)])
-                st.dataframe(shown, hide_index=True, width="stretch", height="content", alt=sweep.what)
+                result = words.RESULT.format(unit=sweep.unit)
+                shown = pd.DataFrame(sweep.figures, columns=[words.SETTING, result])
+                if sweep.shares:
+                    shown.insert(1, words.TABLE["share"], sweep.shares)
+                digits = 0 if (shown[result] % 1 == 0).all() else 1
+                st.dataframe(
+                    shown,
+                    hide_index=True,
+                    width="stretch",
+                    height="content",
+                    column_config={result: st.column_config.NumberColumn(format=f"%.{digits}f")},
+                    alt=sweep.what,
+                )
                 st.caption(sweep.source[:1].upper() + sweep.source[1:])
 
 
 def not_low() -> None:
     """Show, on a real model, that weights need hundreds of ranks."""
-    with _WEIGHTS.open(encoding="utf-8", newline="") as lines:
-        rows = [
-            row
-            for row in csv.DictReader(lines)
-            if row["matrix"].startswith("encoder.") and (row["rows"], row["columns"]) == ("384", "384")
-        ]
-    needed = {f"{share:.0%}": [int(row[f"rank_at_{share:g}"]) for row in rows] for share in SHARES}
-    chart = figures.boxes(needed, words.NOT_LOW, words.NOT_LOW_X, words.NOT_LOW_Y)
+    needed = {name: weights.ranks(weights.ATTENTION, share) for name, share in zip(SHARE_NAMES, SHARES, strict=True)}
+    st.markdown(f"**{words.NOT_LOW}**")
+    chart = figures.boxes(needed, words.NOT_LOW_CHART, words.NOT_LOW_X, words.NOT_LOW_Y)
     ranges = ", ".join(f"{share}: {min(ranks)} to {max(ranks)}" for share, ranks in needed.items())
-    st.plotly_chart(chart, key="not_low", config=charts.CONFIG, alt=f"{words.NOT_LOW}. {ranges}")
+    st.plotly_chart(chart, key="not_low", config=charts.CONFIG, alt=f"{words.NOT_LOW_CHART}. {ranges}")
     st.caption(words.NOT_LOW_SAYS)

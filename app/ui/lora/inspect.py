@@ -11,13 +11,13 @@ import streamlit as st
 
 from app.ui import charts, download, figures, keeping, store, text, work
 from app.ui.keeping import File
-from app.ui.lora.table import metrics
+from app.ui.lora.table import SHARE_NAMES, metrics
 from app.ui.store import remembered
 from app.ui.words import lora as words
 from lowrank.errors import RankError, TensorError
 from lowrank.lora.adapter import LoRA
 from lowrank.lora.export import CONFIG, MODEL, kohya_file, peft_files, zipped
-from lowrank.lora.formats import Adapter, read_adapter
+from lowrank.lora.formats import NO_CONFIG, Adapter, read_adapter
 from lowrank.lora.inspection import SHARES, Layer, inspect_adapter
 from lowrank.lora.resize import RULES, Cut, choose_ranks, foretell, resized
 from lowrank.lora.verify import verify_adapter
@@ -99,7 +99,8 @@ def facts(adapter: Adapter, layers: tuple[Layer, ...], problems: tuple[str, ...]
     )
     metrics(dict(zip(words.ADAPTER_FACTS, values, strict=True)))
     for note in adapter.notes:
-        st.info(text.plain(note))
+        if note != NO_CONFIG or not problems:  # the problem says it too
+            st.info(text.plain(note))
     for problem in problems[:_PROBLEMS]:
         st.warning(text.plain(problem))
     if len(problems) > _PROBLEMS:
@@ -121,15 +122,18 @@ def cut(digest: str, data: Files, adapter: Adapter, layers: tuple[Layer, ...]) -
             persist_state="session",
         )
         rule = RULES[name]
-        whole = name in ("rank", "parameters")
-        default = int(rule.default) if whole else float(rule.default)
+        halves = {  # what is to begin with differs from adapter to adapter
+            "rank": max(layer.r for layer in layers) // 2 or 1,
+            "parameters": sum(layer.parameters for layer in layers) // 2,
+        }
+        whole = name in halves
         value = middle.number_input(
-            RULES[name].name.capitalize(),
+            words.TARGETS[name],
             min_value=int(rule.lowest) if whole else float(rule.lowest),
             max_value=None if rule.highest is None else (int if whole else float)(rule.highest),
-            value=sum(layer.parameters for layer in layers) // 2 if name == "parameters" else default,
+            value=halves.get(name, float(rule.default)),
             step=1 if whole else 0.05 if rule.highest == 1 else 1.0,
-            key=f"cut_{name}",
+            key=f"cut_{name}_{digest}" if whole else f"cut_{name}",
             persist_state="session",
         )
         try:
@@ -218,6 +222,7 @@ def table(columns: dict[str, list[Any]], ranks: dict[str, int]) -> None:
         pd.DataFrame(columns | {"cut": [ranks[name] for name in columns["name"]]}),
         hide_index=True,
         width="stretch",
+        column_order=list(words.LAYER_COLUMNS),
         column_config={
             name: st.column_config.NumberColumn(label, format=formats.get(name, "localized"))
             if name not in ("name", "shape")
@@ -230,7 +235,7 @@ def table(columns: dict[str, list[Any]], ranks: dict[str, int]) -> None:
 
 def heat_map(columns: dict[str, list[Any]]) -> None:
     """Draw the rank that each layer needs for a share of its energy; of very many layers, those of the table's top."""
-    needed = {f"{share:.0%}": columns[f"e{share * 100:.0f}"] for share in SHARES}
+    needed = {name: columns[f"e{share * 100:.0f}"] for name, share in zip(SHARE_NAMES, SHARES, strict=True)}
     names, count = columns["name"][:DRAWN], len(columns["name"])
     rows = list(zip(*(column[:DRAWN] for column in needed.values()), strict=True))
     chart = figures.heat(names, list(needed), rows, (words.HEAT, words.HEAT_X, words.HEAT_Y, words.HEAT_SCALE))
@@ -242,7 +247,7 @@ def heat_map(columns: dict[str, list[Any]]) -> None:
 
 @cache
 def example() -> Files:
-    """Make an adapter of 12 layers and rank 16, whose singular values fall as those of trained ones do."""
+    """Make an adapter of 12 layers and rank 16, whose singular values fall about as powers, in later layers faster."""
     rng, layers = np.random.default_rng(0), {}
     for i in range(6):
         for part, (m, n) in {"self_attn.q_proj": (512, 512), "mlp.down_proj": (512, 1024)}.items():

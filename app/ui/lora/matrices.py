@@ -38,7 +38,7 @@ def choose() -> Source | None:
         list(words.SOURCES),
         format_func=words.SOURCES.__getitem__,
         key="matrix_source",
-        default="normal",
+        default="lowrank",
         required=True,
         persist_state="session",
     )

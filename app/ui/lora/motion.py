@@ -57,7 +57,9 @@ def part() -> None:
 
     _component(key="motion", data={"words": words.MOTION, "start": list(start)}, on_numbers_change=told)
     d, r, alpha = st.session_state.motion_numbers
-    st.caption(words.SLIP)
+    slip = st.empty()  # a place of its own: what is below stays the same, with it or without
+    if (d, r) == START[:2]:
+        slip.caption(words.SLIP)
     left, right = st.columns(2, gap="large")
     with left:
         side = min(d, _LARGEST)

@@ -10,6 +10,10 @@ import streamlit as st
 from app.ui import text
 from app.ui.words import lora as words
 from lowrank.lora.advice import RankRow
+from lowrank.lora.inspection import SHARES
+
+#: Shares of the energy as they are written.
+SHARE_NAMES = tuple(f"{100 * share:.0f} %" for share in SHARES)
 
 _FORMATS = {"share": "%.2f", "energy": "%.1f", "relative_error": "%.1f"}
 

@@ -62,9 +62,9 @@ def _sketched(a: Array, asked: Request, progress: Progress, *, krylov: bool) -> 
         return _exact(a, asked, progress)
     try:
         return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
-    except RangeTooLargeError:
+    except RangeTooLargeError as error:
         exact = _best_exact(a, k)
-        return _gram(a, asked, progress, flat=True) if exact is _gram else exact(a, asked, progress)
+        return _gram(a, asked, progress, flat=error.flat) if exact is _gram else exact(a, asked, progress)
 
 
 def _blocked(a: Any, asked: Request, progress: Progress) -> SVD:
@@ -93,8 +93,14 @@ RESOLVED = 1e-4
 
 
 def _best_exact(a: Array, k: int) -> Method:
-    """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart."""
-    return _exact if k in (0, min(a.shape)) or min(a.shape) < 32 else _gram
+    """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart.
+
+    Where all are asked for, that is no loss in float32, and a gain for long matrices alone.
+    """
+    short, long = sorted(a.shape)
+    if k == short:
+        return _gram if a.dtype == np.float32 and 32 <= short <= long / 2 else _exact
+    return _gram if k and short >= 32 else _exact
 
 
 def _chosen(a: Array, k: int, tol: float) -> Method:
@@ -106,7 +112,7 @@ def _chosen(a: Array, k: int, tol: float) -> Method:
     """
     short, long = sorted(a.shape)
     width = 1.6 * k + 32 * max(-math.log10(tol), 1.0) + 24
-    worth = (0.69 if a.dtype == np.float32 else 0.57) - 0.012 * long / short
+    worth = (0.69 if a.dtype == np.float32 else 0.57) - 0.1 * min(long / short - 1, 2.0)
     return _krylov if k and width <= worth * short else _best_exact(a, k)
 
 

@@ -34,7 +34,11 @@ PROBES = 4
 
 
 class RangeTooLargeError(ArithmeticError):
-    """The spectrum is so flat that a full decomposition is the shorter way."""
+    """A full decomposition is the shorter way: the range is too wide, or was seen to become so on a flat spectrum."""
+
+    def __init__(self, *, flat: bool = False) -> None:
+        super().__init__()
+        self.flat = flat
 
 
 class Range(NamedTuple):
@@ -86,7 +90,7 @@ def find_range(
         new, unseen = float(np.trace(gram[kept:size, kept:size])), total - float(np.trace(gram[:size, :size]))
         flat = kept and size <= k and new / (size - kept) * (m - size) < steepness * unseen
         if flat and unseen > resolution * total:
-            raise RangeTooLargeError
+            raise RangeTooLargeError(flat=True)
         missed = Y[:, :0]
         if size >= 1.2 * k and ritz.settled(gram[:size, :size]):
             values, vectors = ritz.decomposed(gram[:size, :size])

@@ -210,6 +210,17 @@ def test_a_flat_spectrum_is_as_good_in_float32(shape, first):
     assert (rough is None) == (first == 1000)
 
 
+@pytest.mark.parametrize("shape", [(40, 500), (500, 40)])
+@pytest.mark.parametrize("steep", [1, 1e-4])
+def test_all_of_a_long_matrix_is_as_lapack_has_it(shape, steep):
+    a = of_spectrum(np.geomspace(1, steep, 40), *shape).astype(np.float32)
+    svd = truncated_svd(a)
+    assert svd.rank == 40
+    np.testing.assert_allclose(svd.s, exact_svd(a).s, rtol=1e-4, atol=1e-6)
+    assert_sound(a, svd, 40)
+    np.testing.assert_allclose(svd.reconstruct(), a, rtol=0, atol=3e-7)
+
+
 def test_what_the_gram_matrix_cannot_resolve_is_left_to_lapack():
     a = of_spectrum(np.geomspace(1, 1e-12, 60), 80, 90)
     np.testing.assert_allclose(truncated_svd(a, 50, method="gram").s, np.geomspace(1, 1e-12, 60)[:50], rtol=1e-3)

@@ -31,6 +31,7 @@ class Request(NamedTuple):
     tol: float
     seed: int
     memory: int
+    flat: bool = False  #: the spectrum was found to be so flat that float32 tells its squares apart
 
 
 #: One matrix (m, n), what is asked, progress -> its factors of that rank.
@@ -41,9 +42,9 @@ def _exact(a: Array, asked: Request, progress: Progress) -> SVD:
     return exact_svd(a).truncate(asked.k)
 
 
-def _gram(a: Array, asked: Request, progress: Progress, *, flat: bool = False) -> SVD:
+def _gram(a: Array, asked: Request, progress: Progress) -> SVD:
     k = asked.k
-    svd = gram_svd(a, k, seed=asked.seed, flat=flat, progress=progress) if k else _exact(a, asked, progress)
+    svd = gram_svd(a, k, seed=asked.seed, flat=asked.flat, progress=progress) if k else _exact(a, asked, progress)
     resolved = a.dtype == np.float32 or k == 0 or svd.s[-1] > RESOLVED * svd.s[0]
     return svd if resolved else _exact(a, asked, progress)
 
@@ -57,18 +58,17 @@ def _subspace(a: Array, asked: Request, progress: Progress) -> SVD:
 
 
 def _sketched(a: Array, asked: Request, progress: Progress, *, krylov: bool) -> SVD:
-    k, tol, seed, _ = asked
+    k, tol, seed, *_ = asked
     if k == 0:
         return _exact(a, asked, progress)
     try:
         return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
     except RangeTooLargeError as error:
-        exact = _best_exact(a, k)
-        return _gram(a, asked, progress, flat=error.flat) if exact is _gram else exact(a, asked, progress)
+        return _best_exact(a, k)(a, asked._replace(flat=error.flat), progress)
 
 
 def _blocked(a: Any, asked: Request, progress: Progress) -> SVD:
-    k, tol, seed, memory = asked
+    k, tol, seed, memory, _ = asked
     m, n = a.shape
     if COPIES * m * n * checked_dtype(a.shape, a.dtype).itemsize <= memory:
         whole = as_matrices(a[...])

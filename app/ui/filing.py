@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.ui import charts, download, figures, files, text
+from app.ui.metrics import metrics
 from app.ui.needle import needle
 from app.ui.pictures import Picture
 from app.ui.store import remembered
@@ -68,9 +69,7 @@ def weigh(picture: Picture, color: Color, k: int) -> None:
     st.markdown(f"**{words.AT.format(k=k, psnr=text.decibel(found.psnr))}**")
     shown = {words.CODECS[codec]: text.size(size) if size else words.NOT_REACHED for codec, size in found.bytes.items()}
     shown[words.UPLOAD] = text.size(len(picture.data))
-    with st.container(horizontal=True, gap="large"):
-        for name, value in shown.items():
-            st.metric(name, value, width="content")
+    metrics(shown)
     st.markdown(verdict(found.bytes))
 
 

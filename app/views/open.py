@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.ui import download, files, keeping, store, text
+from app.ui.metrics import metrics
 from app.ui.words import files as words
 from lowrank.codec import Header, inspect
 
@@ -34,7 +35,7 @@ def page() -> None:
 def facts(name: str, header: Header, size: int) -> None:
     """Say what the file says of itself."""
     m, n = header.shape
-    values = {
+    said = {
         "arrangement": words.ARRANGEMENTS[header.arrangement],
         "size": f"{n} × {m}",
         "ranks": text.split(header.ranks) if len(header.ranks) > 1 else str(header.rank),
@@ -42,9 +43,7 @@ def facts(name: str, header: Header, size: int) -> None:
         "rate": words.BITS.format(bits=8 * size / (m * n)),
     }
     st.markdown(f"**{text.literal(name)}**")
-    with st.container(horizontal=True, gap="large"):
-        for key, value in values.items():
-            st.metric(words.OPEN_FACTS[key], value, width="content")
+    metrics({words.OPEN_FACTS[key]: value for key, value in said.items()})
 
 
 page()

@@ -118,6 +118,11 @@ def before_rounding(psnr: float) -> float:
 
     Rounding adds a squared error of 1/12 of a level's square, as a rule.
 
+    Parameters
+    ----------
+    psnr : float
+        In dB, above 0 and up to `MOST`.
+
     Raises
     ------
     LowrankError
@@ -129,10 +134,9 @@ def before_rounding(psnr: float) -> float:
     (36.022, 50.596)
     """
     _check(psnr)
-    left = 10 ** (-psnr / 10) - _FLOOR if psnr <= MOST else 0.0
-    if not left > 0:
+    if psnr > MOST:
         raise LowrankError(f"{psnr:g} dB is more than 8 bits hold. Ask for {MOST:g} dB or less.")
-    return -10 * math.log10(left)
+    return -10 * math.log10(10 ** (-psnr / 10) - _FLOOR)
 
 
 def _check(psnr: float) -> None:

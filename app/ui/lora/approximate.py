@@ -10,7 +10,8 @@ import streamlit as st
 from app.ui import charts, figures, text
 from app.ui.lora import matrices
 from app.ui.lora.matrices import Source
-from app.ui.lora.table import metrics, rank_rows
+from app.ui.lora.table import rank_rows
+from app.ui.metrics import metrics
 from app.ui.words import lora as words
 from lowrank.lora.advice import USUAL_RANKS, rank_table
 from lowrank.lora.budget import adapter_parameters, break_even

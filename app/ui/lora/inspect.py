@@ -11,7 +11,8 @@ import streamlit as st
 
 from app.ui import charts, download, figures, keeping, store, text, work
 from app.ui.keeping import File
-from app.ui.lora.table import SHARE_NAMES, metrics
+from app.ui.lora.table import SHARE_NAMES
+from app.ui.metrics import metrics
 from app.ui.store import remembered
 from app.ui.words import lora as words
 from lowrank.errors import RankError, TensorError

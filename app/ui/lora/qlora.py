@@ -12,7 +12,7 @@ import streamlit as st
 from app.ui import charts, figures, text, work
 from app.ui.lora import matrices
 from app.ui.lora.matrices import Source
-from app.ui.lora.table import metrics
+from app.ui.metrics import metrics
 from app.ui.store import remembered
 from app.ui.words import lora as words
 from lowrank.lora.budget import NOT_COUNTED, WAYS, training_memory

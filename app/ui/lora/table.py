@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -16,13 +16,6 @@ from lowrank.lora.inspection import SHARES
 SHARE_NAMES = tuple(f"{100 * share:.0f} %" for share in SHARES)
 
 _FORMATS = {"share": "%.2f", "energy": "%.1f", "relative_error": "%.1f"}
-
-
-def metrics(values: Mapping[str, str]) -> None:
-    """Show a few figures beside each other, and below where there is no room."""
-    with st.container(horizontal=True, gap="large"):
-        for name, value in values.items():
-            st.metric(name, value, width="content")
 
 
 def rank_rows(table: Sequence[RankRow], title: str) -> None:

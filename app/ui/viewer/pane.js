@@ -51,6 +51,7 @@ class Pane {
     this.figure.style.setProperty('--ratio', spec.factors.columns / spec.factors.rows);
     this.divider.setAttribute('aria-label', words.divider);
     this.stage.setAttribute('aria-label', words.stage);
+    this.sides[0].textContent = words.left;
     if (this.original.getAttribute('src') !== spec.original) this.original.src = spec.original;
     if (!spec.rival) this.rival.removeAttribute('src');
     else if (this.rival.getAttribute('src') !== spec.rival) this.rival.src = spec.rival;
@@ -128,9 +129,7 @@ class Pane {
       if (!arrived && performance.now() > deadline) return false;
     }
     this.stage.dataset.rank = this.fit.k;
-    const { words } = this.viewer.data;
-    this.sides[0].textContent = words.left;
-    this.sides[1].textContent = words.at.replace('{rank}', this.fit.k);
+    this.sides[1].textContent = this.viewer.data.words.at.replace('{rank}', this.fit.k);
     return there;
   }
 

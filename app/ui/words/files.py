@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SECTION = "As a file"
 INTRO = (
-    "True bytes, of files that were written and read again. **Whole** is the picture's own truncated SVD, what the "
+    "True bytes, of files that were written. **Whole** is the picture's own truncated SVD, what the "
     "slider shows; **patches** is the SVD of its 8 × 8 blocks."
 )
 WEIGH = "Weigh the files"
@@ -43,8 +43,8 @@ BESIDE_VIEWER = {
 }
 
 CHART = "Draw the chart of rate and distortion"
-CHART_HELP = "Writes and reads some 60 files. Takes up to a minute for a large picture."
-DRAWING = "Writing and reading files: {name}"
+CHART_HELP = "Writes some 45 files. Takes ten seconds, and up to a minute for a large picture."
+DRAWING = "Writing files: {name}"
 MEASURE = "Distortion"
 MEASURES = {"psnr": "PSNR", "ssim": "SSIM"}
 CHART_TITLES = {"psnr": "PSNR against bits per pixel", "ssim": "SSIM against bits per pixel"}

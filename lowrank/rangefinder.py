@@ -5,12 +5,16 @@ sum of the k largest Ritz values (eigenvalues of ``Q^T A A^T Q``). Blocks are ad
 value exceeds its squared singular value (Cauchy), so what ``S_j`` lacks grows with j while the error falls: a bound at
 rank k holds at every smaller rank.
 
+``A A^T`` times a block is spanned by the next block and those before, so a block is coupled to its two neighbours alone,
+but for rounding. That saves half of what it takes to make them orthogonal, and most of the matrix of Ritz values.
+
 The loop calls only NumPy's BLAS. SciPy's wheel brings a second one, and the spinning threads of two on the same cores
 take longer than one thread alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +29,12 @@ BLOCK = 48
 #: A new direction that holds less than this many times the mean energy of those left shows a flat spectrum. Noise
 #: gives 2, photographs 4 and more as long as the range is smaller than the rank.
 STEEPNESS = 3.0
-#: Of the gains from block to block, what the estimate reckons with at least; by whether all blocks are kept.
-LEAST_RATE = {True: 0.05, False: 0.5}
+#: What a turn gains, as a share of the turn before, is reckoned to be at least this much; by whether all blocks are kept.
+#: Subspace iteration gains fast at first and slowly in the end.
+LEAST_RATE, HIGHEST_RATE = {True: 0.05, False: 0.5}, 0.99
+#: That share falls too, from a Krylov block to the next: on photographs to 0.5 to 0.8 of itself. What is reckoned with
+#: where the error is estimated, and where the next look at it is planned.
+FALL, LIKELY_FALL = 0.85, 0.65
 #: Random share of the weights in the first block.
 SPREAD = 0.25
 #: Random directions that are searched for what the range misses.
@@ -75,80 +83,117 @@ def find_range(
     Q, B, gram = np.empty((m, room), a.dtype), np.empty((n, room), a.dtype), np.zeros((room, room))
     resolution = 8 * float(np.finfo(a.dtype).eps)
     floor = resolution * total**0.5  # anything shorter is rounding
-    kept, ritz, share = 0, _RitzSums(k, total, tol, floor, LEAST_RATE[krylov]), 0.0
+    kept, near, due, share = 0, 0, k + 2 * width if krylov else k, 0.0
+    ritz = _Ritz(k, total, tol, floor, krylov)
     while True:
-        Y = _new_directions(Y, Q[:, :kept], floor, width, rng)
+        Y = _new_directions(Y, Q[:, :kept], max(near - width, 0), floor, width, rng)
         size = kept + Y.shape[1]
-        if size > room or size + ritz.blocks_left * width / 2 > room:
+        if max(size, due - width // 2) > room:
             raise RangeTooLargeError
         Z = a.across(Y)
         Q[:, kept:size], B[:, kept:size] = Y, Z
-        gram[:size, kept:size] = B[:, :size].T @ Z
-        gram[kept:size, :kept] = gram[:kept, kept:size].T
-        share = max(share, min(0.95, size / max(1.8 * k, size + ritz.blocks_left * width)))
+        gram[near:size, kept:size] = B[:, near:size].T @ Z
+        gram[kept:size, near:kept] = gram[near:kept, kept:size].T
+        share = max(share, min(0.95, size / max(1.8 * k, size, due)))
         progress(share)
         new, unseen = float(np.trace(gram[kept:size, kept:size])), total - float(np.trace(gram[:size, :size]))
         flat = kept and size <= k and new / (size - kept) * (m - size) < steepness * unseen
         if flat and unseen > resolution * total:
             raise RangeTooLargeError(flat=True)
         missed = Y[:, :0]
-        if size >= 1.2 * k and ritz.settled(gram[:size, :size]):
-            values, vectors = ritz.decomposed(gram[:size, :size])
-            missed = _missed_directions(a, Q[:, :size], float(values[k - 1]), floor, rng)
-            if not missed.size:
-                return Range(Q[:, :size], B[:, :size], values, vectors, ritz.excess)
-            ritz = _RitzSums(k, total, tol, floor, LEAST_RATE[krylov])
+        if size >= due or k + width <= size <= room < size + width:
+            ritz.look(gram[:size, :size], size - kept)
+            if krylov:
+                due = size + ritz.turns_left * width
+            if ritz.excess <= tol:
+                missed = _missed_directions(a, Q[:, :size], float(ritz.values[k - 1]), floor, rng)
+                if not missed.size:
+                    return Range(Q[:, :size], B[:, :size], ritz.values, ritz.vectors, float(ritz.excess))
+                due = size + 2 * width
         Y = a.back(Z, inverse_root(gram[kept:size, kept:size], 0.0))
         if missed.size:  # a Krylov range goes on from them, and from random columns with them
             Y = np.hstack([missed * total**0.5, Y])[:, : missed.shape[1] if krylov else width]
-        kept = size if krylov else 0
+        if krylov:  # what missed directions push out of a block stays coupled to all that follow
+            near, kept = near if missed.size else kept, size
 
 
-class _RitzSums:
-    """Tells from the sums of the k largest Ritz values, block after block, how far from the optimum they are.
+class _Ritz:
+    """Ritz values and vectors, largest first, and what they tell of the distance to the optimum.
 
-    A Krylov block adds less than the one before, and the share `rate` falls from block to block. So what is missing is
-    less than the rest of the geometric series, ``gain * (rate + rate^2 + ...)``: 1.2 to 4 times the truth, measured on
-    photographs. Subspace iteration gains fast at first and slowly in the end: `least_rate` bounds the rate from below.
+    A turn adds less to the sum of the k largest than the one before, and the share `rate` falls from turn to turn. So
+    what is missing is less than the rest of the geometric series, ``gain * (rate + rate^2 + ...)``: 1.2 to 5 times the
+    truth, measured on photographs.
     """
 
-    def __init__(self, k: int, total: float, tol: float, floor: float, least_rate: float) -> None:
-        self.k, self.total, self.tol, self.floor, self.least_rate = k, total, tol, floor, least_rate
-        self.sums: list[float] = []
-        self.excess, self.rate = np.inf, 0.25
-        self._decomposed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    def __init__(self, k: int, total: float, tol: float, floor: float, krylov: bool) -> None:
+        self.k, self.total, self.tol, self.floor, self.krylov = k, total, tol, floor, krylov
+        self.values, self.vectors = np.empty(0), np.empty((0, 0))
+        self.sum, self.gain, self.rate, self.left, self.excess = -np.inf, np.inf, 1.0, total, np.inf
 
-    def settled(self, gram: NDArray[np.float64]) -> bool:
-        """Take the next Ritz values in; say whether the excess is within the tolerance now."""
-        self._decomposed = None
-        likely = self.excess * self.rate <= self.tol  # then the vectors will be needed too, and bring the values
-        values = self.decomposed(gram)[0] if likely else np.linalg.eigvalsh(gram)[::-1]
-        self.sums.append(float(values[: self.k].sum()))
-        if len(self.sums) < 2:
-            return False
-        gain = self.sums[-1] - self.sums[-2]
-        if gain <= 1e-13 * self.total:  # rounding
-            gain = 0.0
-        if len(self.sums) > 2:
-            earlier = self.sums[-2] - self.sums[-3]
-            self.rate = min(max(gain / earlier if earlier > 0 else 0.0, self.least_rate), 0.99)
-        left = max(self.total - self.sums[-1], float(values[self.k :].sum()), self.floor**2)
-        self.excess = gain * self.rate / (1 - self.rate) / (2 * left) if gain else 0.0
-        return len(self.sums) > 2 and self.excess <= self.tol
-
-    def decomposed(self, gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return all Ritz values, largest first, and their vectors."""
-        if self._decomposed is None:
+    def look(self, gram: NDArray[np.float64], new: int) -> None:
+        """Take in the Gram matrix of a range, with so many new columns."""
+        known = len(self.values)
+        if known in (0, len(gram)):  # the first, or another of the same size
             values, vectors = np.linalg.eigh(gram)
-            self._decomposed = values[::-1], vectors[:, ::-1]
-        return self._decomposed
+            self.values, self.vectors = values[::-1], vectors[:, ::-1]
+        else:
+            self._extend(gram[:known, known:], gram[known:, known:])
+        before, self.sum = self.sum, float(self.values[: self.k].sum())
+        if self.krylov:  # the range of a turn before is in this one
+            gain = self._owed(gram, new)
+            earlier = self._owed(gram, 2 * new) - gain
+        else:
+            gain, earlier = self.sum - before, self.gain
+        self.gain = gain if gain > 1e-13 * self.total else 0.0  # which is rounding
+        rate = self.gain / earlier if earlier > 0 else np.sign(self.gain)
+        self.rate = float(np.clip(rate, LEAST_RATE[self.krylov], HIGHEST_RATE))
+        self.left = max(self.total - self.sum, float(self.values[self.k :].sum()), self.floor**2)
+        self.excess = self._excesses(FALL if self.krylov else 1.0)[0] if np.isfinite(earlier) else np.inf
 
     @property
-    def blocks_left(self) -> float:
-        """How many more blocks it takes if the gains go on falling as they do."""
-        if len(self.sums) < 3 or self.excess <= self.tol:
-            return 0.0
-        return float(np.log(self.tol / self.excess) / np.log(self.rate))
+    def turns_left(self) -> int:
+        """How many Krylov blocks more it takes, as far as can be told: not at all while they gain more and more."""
+        return 1 if self.rate == HIGHEST_RATE else 1 + int(np.count_nonzero(self._excesses(LIKELY_FALL)[1:] > self.tol))
+
+    def _excesses(self, fall: float) -> NDArray[np.float64]:
+        """Return by how much the error exceeds the optimum, as a share of it: now, and after each turn to come."""
+        gains = self.gain * np.cumprod(self.rate * fall ** np.arange(1, 200))
+        return np.asarray(gains[::-1].cumsum()[::-1] / max(2 * self.left, np.finfo(float).tiny))
+
+    def _extend(self, beside: NDArray[np.float64], below: NDArray[np.float64]) -> None:
+        """Take new columns and rows in: in terms of the vectors known, the matrix is diagonal but for a border.
+
+        Leading vectors have converged, and have nothing but rounding there: the others are decomposed without them.
+        """
+        known = len(self.values)
+        border = self.vectors.T @ beside
+        shortest = 10 * self.floor / self.total**0.5 * np.sqrt(self.values[: self.k].clip(0) * self.values[self.k - 1])
+        coupled = np.linalg.norm(border[: self.k], axis=1) > shortest
+        p = int(coupled.argmax()) if coupled.any() else self.k
+        inner = np.block([[np.diag(self.values[p:]), border[p:]], [border[p:].T, below]])
+        values, turned = np.linalg.eigh(inner)
+        vectors = np.zeros((known + len(below), known + len(below)))
+        vectors[:known, :p] = self.vectors[:, :p]
+        vectors[:known, p:] = self.vectors[:, p:] @ turned[: known - p, ::-1]
+        vectors[known:, p:] = turned[known - p :, ::-1]
+        values = np.append(self.values[:p], values[::-1])
+        order = np.argsort(-values, kind="stable")
+        self.values, self.vectors = values[order], vectors[:, order]
+
+    def _owed(self, gram: NDArray[np.float64], columns: int) -> float:
+        """Return how much the sum of the k largest Ritz values owes to the last columns of the range, or a little more.
+
+        With X the first rows of the k leading vectors and L the last, the range without those columns holds the space
+        of X, and the sum over that space is ``tr (X^T X)^-1 X^T G X``. Where ``L L^T = Y diag(1 - nu) Y^T``, the
+        difference is the sum of the diagonal of ``Y^T (G_21 X) (Y^T L)^T`` over nu.
+        """
+        first, last = self.vectors[:-columns, : self.k], self.vectors[-columns:, : self.k]
+        share, Y = np.linalg.eigh(last @ last.T)
+        turned = Y.T @ last
+        coupled = np.einsum("ij,ij->i", Y.T @ (gram[-columns:, :-columns] @ first), turned)
+        alone = np.square(turned) @ self.values[: self.k]  # of directions that are in the last columns alone
+        nu = 1 - share
+        return float(np.where(nu > 1e-8, coupled / np.maximum(nu, 1e-8), alone).sum())
 
 
 def column_bands(a: Array, count: int, rng: np.random.Generator) -> Array:
@@ -170,12 +215,13 @@ def band_weights(n: int, count: int, rng: np.random.Generator, dtype: np.dtype[n
     return weights
 
 
-def _new_directions(Y: Array, Q: Array, floor: float, width: int, rng: np.random.Generator) -> Array:
+def _new_directions(Y: Array, Q: Array, near: int, floor: float, width: int, rng: np.random.Generator) -> Array:
     """Return an orthonormal block, orthogonal to Q too; random columns take the place of those that bring nothing new.
 
-    That is also the restart of a range that multiplication no longer enlarges.
+    That is also the restart of a range that multiplication no longer enlarges. Of the columns before `near`, Y holds
+    rounding.
     """
-    new = orthonormal(Y, floor, Q)
+    new = orthonormal(Y, floor, Q, first=[Q[:, near:]])
     missing = min(width, Q.shape[0] - Q.shape[1]) - new.shape[1]
     if missing > 0:
         fresh = gaussian(rng, Q.shape[0], missing, Q.dtype)
@@ -183,15 +229,21 @@ def _new_directions(Y: Array, Q: Array, floor: float, width: int, rng: np.random
     return new
 
 
-def orthonormal(Y: Array, floor: float, *bases: Array) -> Array:
+def orthonormal(Y: Array, floor: float, *bases: Array, first: Sequence[Array] = ()) -> Array:
     """Orthonormalize what the bases leave of Y: block Gram-Schmidt and Cholesky QR, twice (float32 needs that).
 
-    Directions shorter than `floor` are dropped, and those that shrink again the second time: they are rounding.
+    Directions shorter than `floor` are dropped, and those that shrink again the second time: they are rounding. The
+    first time it is enough to clear Y of what it has much of; if that was too little, there is a third.
     """
-    for shortest in (floor, 0.1):
-        for Q in bases:
-            Y = Y - Q @ (Q.T @ Y)
-        Y = Y @ inverse_root(gram_of(Y), shortest).astype(Y.dtype)
+    for again, some in enumerate((first or bases, bases, bases)):
+        found = 0.0
+        for Q in some:
+            inside = Q.T @ Y
+            Y = Y - Q @ inside
+            found = max(found, float(np.abs(inside).max(initial=0.0)))
+        Y = Y @ inverse_root(gram_of(Y), 0.1 if again else floor).astype(Y.dtype)
+        if again and found < 0.5:
+            break
     return Y
 
 

@@ -14,7 +14,7 @@ from lowrank.parallel import Progress, in_order
 from lowrank.rangefinder import RangeTooLargeError
 from lowrank.sketch import gram_svd, sketched_svd
 from lowrank.slabs import check_outside, outside_memory
-from lowrank.svd import SVD, Array, as_matrices, checked_dtype, checked_rank, exact_svd
+from lowrank.svd import SVD, Array, as_matrices, checked_dtype, checked_rank, exact_svd, measured
 
 #: By how much the Frobenius error may exceed the optimum, as a share of it, at every rank up to the one asked for.
 TOLERANCES = {
@@ -31,7 +31,8 @@ class Request(NamedTuple):
     tol: float
     seed: int
     memory: int
-    flat: bool = False  #: the spectrum was found to be so flat that float32 tells its squares apart
+    total: float | None = None  #: squared norm of the matrix, where it is known
+    flat: bool = False  #: the spectrum may be so flat that float32 tells its squares apart
 
 
 #: One matrix (m, n), what is asked, progress -> its factors of that rank.
@@ -44,8 +45,10 @@ def _exact(a: Array, asked: Request, progress: Progress) -> SVD:
 
 def _gram(a: Array, asked: Request, progress: Progress) -> SVD:
     k = asked.k
-    svd = gram_svd(a, k, seed=asked.seed, flat=asked.flat, progress=progress) if k else _exact(a, asked, progress)
-    resolved = a.dtype == np.float32 or k == 0 or svd.s[-1] > RESOLVED * svd.s[0]
+    if k == 0:
+        return _exact(a, asked, progress)
+    svd = gram_svd(a, k, seed=asked.seed, flat=asked.flat, total=asked.total, progress=progress)
+    resolved = a.dtype == np.float32 or svd.s[-1] > RESOLVED * svd.s[0]
     return svd if resolved else _exact(a, asked, progress)
 
 
@@ -58,17 +61,17 @@ def _subspace(a: Array, asked: Request, progress: Progress) -> SVD:
 
 
 def _sketched(a: Array, asked: Request, progress: Progress, *, krylov: bool) -> SVD:
-    k, tol, seed, *_ = asked
+    k, tol, seed, _, total, _ = asked
     if k == 0:
         return _exact(a, asked, progress)
     try:
-        return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
+        return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, total=total, progress=progress)
     except RangeTooLargeError as error:
         return _best_exact(a, k)(a, asked._replace(flat=error.flat), progress)
 
 
 def _blocked(a: Any, asked: Request, progress: Progress) -> SVD:
-    k, tol, seed, memory, _ = asked
+    k, tol, seed, memory, *_ = asked
     m, n = a.shape
     if COPIES * m * n * checked_dtype(a.shape, a.dtype).itemsize <= memory:
         whole = as_matrices(a[...])
@@ -183,21 +186,23 @@ def truncated_svd(
         if value is not None and not value > 0:
             raise ValueError(f"{name} must be positive, not {value!r}")
     matrices: Any = a
+    totals = None
     if method in ("auto", "blocked") and outside_memory(a):
         method = "blocked"
         check_outside(a)
     elif method == "blocked":
         matrices = np.asarray(a)
     else:
-        matrices = as_matrices(a)
+        matrices, totals = measured(a)
     checked_dtype(matrices.shape, matrices.dtype)
     *stack, m, n = matrices.shape
     k = min(m, n) if rank is None else checked_rank(rank, min(m, n))
     asked = Request(k, tol, seed, MEMORY if memory is None else memory)
     jobs = []
-    for plane in (matrices[i] for i in np.ndindex(*stack)) if stack else [matrices]:
+    for i in np.ndindex(*stack):
+        plane = matrices[i] if stack else matrices
         chosen = _chosen(plane, k, tol) if method == "auto" else METHODS[method]
-        jobs.append(partial(chosen, plane, asked))
+        jobs.append(partial(chosen, plane, asked if totals is None else asked._replace(total=float(totals[i]))))
     found = list(in_order(jobs, threads, progress))
     if not stack:
         return found[0]

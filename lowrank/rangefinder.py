@@ -5,8 +5,8 @@ sum of the k largest Ritz values (eigenvalues of ``Q^T A A^T Q``). Blocks are ad
 value exceeds its squared singular value (Cauchy), so what ``S_j`` lacks grows with j while the error falls: a bound at
 rank k holds at every smaller rank.
 
-``A A^T`` times a block is spanned by the next block and those before, so a block is coupled to its two neighbours alone,
-but for rounding. That saves half of what it takes to make them orthogonal, and most of the matrix of Ritz values.
+``A A^T`` times a block is spanned by the next block and those before: but for rounding, a block is coupled to its two
+neighbours alone. That saves a third of what it takes to make them orthogonal, and most of the matrix of Ritz values.
 
 The loop calls only NumPy's BLAS. SciPy's wheel brings a second one, and the spinning threads of two on the same cores
 take longer than one thread alone.
@@ -29,12 +29,14 @@ BLOCK = 48
 #: A new direction that holds less than this many times the mean energy of those left shows a flat spectrum. Noise
 #: gives 2, photographs 4 and more as long as the range is smaller than the rank.
 STEEPNESS = 3.0
-#: What a turn gains, as a share of the turn before, is reckoned to be at least this much; by whether all blocks are kept.
-#: Subspace iteration gains fast at first and slowly in the end.
+#: Share of the first singular value down to which float32 tells those of a Gram matrix apart.
+FLAT = 1e-2
+#: What a turn gains, as a share of the turn before, is reckoned to be at least this much, by whether all blocks are
+#: kept. Subspace iteration gains fast at first and slowly in the end.
 LEAST_RATE, HIGHEST_RATE = {True: 0.05, False: 0.5}, 0.99
 #: That share falls too, from a Krylov block to the next: on photographs to 0.5 to 0.8 of itself. What is reckoned with
 #: where the error is estimated, and where the next look at it is planned.
-FALL, LIKELY_FALL = 0.85, 0.65
+FALL, LIKELY_FALL = 0.85, 0.75
 #: Random share of the weights in the first block.
 SPREAD = 0.25
 #: Random directions that are searched for what the range misses.
@@ -42,7 +44,10 @@ PROBES = 4
 
 
 class RangeTooLargeError(ArithmeticError):
-    """A full decomposition is the shorter way: the range is too wide, or was seen to become so on a flat spectrum."""
+    """A full decomposition is the shorter way: the range is too wide, or was seen to become so.
+
+    `flat` says that the singular values may all be above `FLAT` times the first.
+    """
 
     def __init__(self, *, flat: bool = False) -> None:
         super().__init__()
@@ -97,9 +102,9 @@ def find_range(
         share = max(share, min(0.95, size / max(1.8 * k, size, due)))
         progress(share)
         new, unseen = float(np.trace(gram[kept:size, kept:size])), total - float(np.trace(gram[:size, :size]))
-        flat = kept and size <= k and new / (size - kept) * (m - size) < steepness * unseen
-        if flat and unseen > resolution * total:
-            raise RangeTooLargeError(flat=True)
+        mean = new / (size - kept)
+        if kept and size <= k and mean * (m - size) < steepness * unseen and unseen > resolution * total:
+            raise RangeTooLargeError(flat=mean >= FLAT**2 * np.linalg.eigvalsh(gram[:width, :width])[-1])
         missed = Y[:, :0]
         if size >= due or k + width <= size <= room < size + width:
             ritz.look(gram[:size, :size], size - kept)

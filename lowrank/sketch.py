@@ -24,6 +24,7 @@ from lowrank.parallel import Progress
 from lowrank.products import InMemory, Products
 from lowrank.rangefinder import (
     BLOCK,
+    FLAT,
     Range,
     column_bands,
     find_range,
@@ -39,8 +40,6 @@ OVERSAMPLING = 64
 LARGEST_SHARE = 0.7
 #: Columns that the Gram matrix takes in at once: the float64 copy stays small.
 _COLUMNS = 512
-#: Share of the first singular value down to which float32 tells those of a Gram matrix apart.
-FLAT = 1e-2
 #: Singular values that are computed again in float64: their squares are nearly all of ``||A||_F^2``.
 REFINED = 8
 
@@ -52,6 +51,7 @@ def sketched_svd(
     tol: float = 1e-3,
     seed: int = 0,
     krylov: bool = True,
+    total: float | None = None,
     progress: Progress = lambda share: None,
 ) -> SVD:
     """Decompose one matrix to rank k from a subspace.
@@ -68,6 +68,8 @@ def sketched_svd(
         Of the random numbers.
     krylov : bool
         Keep all blocks, or only the last (subspace iteration).
+    total : float, optional
+        ``||A||_F^2``, if it is known already.
     progress : callable
         Called with the finished share.
 
@@ -89,8 +91,8 @@ def sketched_svd(
     (True, True)
     """
     if a.shape[0] > a.shape[1]:  # the basis lies on the shorter side
-        return transposed(sketched_svd(a.T, k, tol=tol, seed=seed, krylov=krylov, progress=progress))
-    scaled, exponent, total = _scaled(a)
+        return transposed(sketched_svd(a.T, k, tol=tol, seed=seed, krylov=krylov, total=total, progress=progress))
+    scaled, exponent, total = _scaled(a, total)
     if exponent:
         svd = sketched_svd(scaled, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
         return with_exponent(svd, exponent)
@@ -104,7 +106,15 @@ def sketched_svd(
     return project(products, found, k, total, rng)
 
 
-def gram_svd(a: Array, k: int, *, seed: int = 0, flat: bool = False, progress: Progress = lambda share: None) -> SVD:
+def gram_svd(
+    a: Array,
+    k: int,
+    *,
+    seed: int = 0,
+    flat: bool = False,
+    total: float | None = None,
+    progress: Progress = lambda share: None,
+) -> SVD:
     """Decompose one matrix to rank k by way of all eigenvalues of its smaller Gram matrix, in float64.
 
     The projection onto the whole space. Squaring loses singular values below 1e-8 of the largest; that is less than
@@ -121,6 +131,8 @@ def gram_svd(a: Array, k: int, *, seed: int = 0, flat: bool = False, progress: P
     flat : bool
         Where the k-th singular value is found to be no less than a hundredth of the first, let float32 do for float32,
         and look for k eigenvalues alone: the excess is below 1e-5 there, in less than half the time.
+    total : float, optional
+        ``||A||_F^2``, if it is known already.
     progress : callable
         Called with the finished share.
 
@@ -130,8 +142,8 @@ def gram_svd(a: Array, k: int, *, seed: int = 0, flat: bool = False, progress: P
         Of rank k, in the dtype of `a`.
     """
     if a.shape[0] > a.shape[1]:
-        return transposed(gram_svd(a.T, k, seed=seed, flat=flat, progress=progress))
-    scaled, exponent, total = _scaled(a)
+        return transposed(gram_svd(a.T, k, seed=seed, flat=flat, total=total, progress=progress))
+    scaled, exponent, total = _scaled(a, total)
     if exponent:
         return with_exponent(gram_svd(scaled, k, seed=seed, flat=flat, progress=progress), exponent)
     m, n = a.shape
@@ -229,9 +241,9 @@ def transposed(svd: SVD) -> SVD:
     return SVD(U, svd.s, Vt, svd.total, svd.rest, svd.excess)
 
 
-def _scaled(a: Array) -> tuple[Array, int, float]:
+def _scaled(a: Array, total: float | None) -> tuple[Array, int, float]:
     """Return a / 2**exponent, the exponent, 0 unless squares would underflow or overflow, and ``||a||_F^2``."""
-    total = float(squared_norm(a))
+    total = float(squared_norm(a)) if total is None else total
     exponent = scale(total)
     return (np.ldexp(a, -exponent), exponent, total) if exponent else (a, 0, total)
 

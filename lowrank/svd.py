@@ -203,12 +203,24 @@ def as_matrices(a: object) -> Array:
     ValueError
         If it has fewer than two axes.
     """
+    return measured(a)[0]
+
+
+def measured(a: object) -> tuple[Array, NDArray[np.float64]]:
+    """Return what `as_matrices` does, and the squared norms, which are its test: they are finite if the numbers are.
+
+    Raises
+    ------
+    TensorError, ValueError
+        As `as_matrices`.
+    """
     array = np.asarray(a)
     array = array.astype(checked_dtype(array.shape, array.dtype), copy=False)
+    totals = squared_norm(array)
     with np.errstate(over="ignore"):
-        norm = float(np.sqrt(squared_norm(array).sum())) if np.isfinite(array).all() else math.nan
-    check_norm(norm, array.dtype)
-    return array
+        norm = float(np.sqrt(totals.sum()))
+    check_norm(norm if math.isfinite(norm) or np.isfinite(array).all() else math.nan, array.dtype)
+    return array, totals
 
 
 def checked_dtype(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.dtype[np.floating]:
@@ -243,7 +255,7 @@ def check_norm(norm: float, dtype: np.dtype[np.floating]) -> None:
 
 def squared_norm(a: Array) -> NDArray[np.float64]:
     """Squared Frobenius norm of each matrix, in float64; shape (..., m, n) -> (...)."""
-    with np.errstate(over="ignore"):  # the caller looks at the result
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the result
         norm: NDArray[np.float64] = np.einsum("...ij,...ij->...", a, a, dtype=np.float64)
     return norm
 
@@ -271,7 +283,7 @@ def exact_svd(a: object) -> SVD:
     SciPy's driver works in the precision of the input; NumPy's computes float32 in float64, which takes 2.2 to 2.8
     times as long.
     """
-    matrices = as_matrices(a)
+    matrices, totals = measured(a)
     *stack, m, n = matrices.shape
     r = min(m, n)
     U = np.empty((*stack, m, r), matrices.dtype)
@@ -280,7 +292,7 @@ def exact_svd(a: object) -> SVD:
     for i in np.ndindex(*stack):
         U[i], s[i], Vt[i] = _gesdd(matrices[i])
     U, Vt = fixed_signs(U, Vt)
-    return SVD(U, s, Vt, squared_norm(matrices))
+    return SVD(U, s, Vt, totals)
 
 
 def singular_values(a: object) -> Array:

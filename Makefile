@@ -37,6 +37,7 @@ bench: bench-speed bench-memory bench-blocked bench-distortion bench-color bench
 
 bench-speed: $(VENV)/.test  ## time the decomposition against scikit-learn, SciPy and NumPy (BENCH=--quick for less)
 	$(BIN)/python benchmarks/speed.py $(BENCH)
+	$(BIN)/python benchmarks/shapes.py
 
 bench-memory: $(VENV)/.test  ## measure the memory that the decomposition takes on top of the picture
 	$(BIN)/python benchmarks/memory.py

@@ -98,23 +98,25 @@ RESOLVED = 1e-4
 def _best_exact(a: Array, k: int) -> Method:
     """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart.
 
-    Where all are asked for, that is no loss in float32, and a gain for long matrices alone.
+    Where all are asked for, that is no loss in float32, and a gain for long matrices alone; nor are small square ones
+    faster by way of it in float32, since it is of float64.
     """
     short, long = sorted(a.shape)
+    single = a.dtype == np.float32
     if k == short:
-        return _gram if a.dtype == np.float32 and 32 <= short <= long / 2 else _exact
-    return _gram if k and short >= 32 else _exact
+        return _gram if single and 32 <= short <= long / 2 else _exact
+    return _exact if short < 32 or k == 0 or (single and short <= 400 and long < 1.2 * short) else _gram
 
 
 def _chosen(a: Array, k: int, tol: float) -> Method:
     """Pick by what was measured on photographs from 64 x 64 to 4000 x 6000 (`benchmarks/speed.py`).
 
-    Block Krylov ends with a range of about 1.6 k columns, and some more for each digit of the tolerance. It is worth it
+    Block Krylov ends with a range of about 1.5 k columns, and some more for each digit of the tolerance. It is worth it
     up to a share of the shorter side: less for long matrices, whose Gram matrix is relatively cheap, and less in
     float64, where products take twice as long and the Gram matrix does not.
     """
     short, long = sorted(a.shape)
-    width = 1.6 * k + 32 * max(-math.log10(tol), 1.0) + 24
+    width = 1.5 * k + 32 * max(-math.log10(tol), 1.0) + 64
     worth = (0.69 if a.dtype == np.float32 else 0.57) - 0.1 * min(long / short - 1, 2.0)
     return _krylov if k and width <= worth * short else _best_exact(a, k)
 

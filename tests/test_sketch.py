@@ -163,6 +163,18 @@ def test_repeated_singular_values_beyond_a_block_are_not_missed(monkeypatch):
     assert excess(a, sketched_svd(a, 80), [60]) > 0.1
 
 
+def test_a_block_that_was_cleared_of_too_little_is_cleared_again():
+    """Y is mostly of the basis; cleared first of another column of it, it takes a third time to be free of rounding."""
+    rng = np.random.default_rng(0)
+    Q = orthonormal(rng, 200, 40).astype(np.float32)
+    new = orthonormal(rng, 200, 5)
+    Y = (3 * Q[:, :5] + new).astype(np.float32)
+    X = rangefinder.orthonormal(Y, 1e-6, Q, first=[Q[:, -1:]])
+    assert X.shape == (200, 5)
+    assert np.abs(Q.T @ X).max() < 1e-6
+    np.testing.assert_allclose(X.T @ X, np.eye(5), atol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e-15, 1e15, 1e30])
 def test_the_scale_does_not_matter(scale):
     a = PICTURES["portrait"]()

@@ -48,6 +48,7 @@ except ImportError:
     fbpca = None
 
 RANK = 300
+PAUSE = 0.1
 SIZES = {"1": (1024, 1024), "3": (1536, 2048), "12": (3000, 4000), "24": (4000, 6000)}
 SAMPLES = Path(__file__).parents[1] / "sample_images"
 Factors = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -157,8 +158,12 @@ def product_rate(a: np.ndarray) -> float:
 
 
 def seconds(call: Callable[[], object]) -> tuple[float, object]:
-    """How long one call takes, and what it returns. On one thread: of the processor's time."""
+    """How long one call takes, and what it returns. On one thread: of the processor's time.
+
+    After a pause, in which the threads of the last one's BLAS stop to spin: that is not the next one's doing.
+    """
     clock = time.process_time if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else time.perf_counter
+    time.sleep(PAUSE)
     start = clock()
     result = call()
     return clock() - start, result

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lowrank.codec.coders import Ints
 from lowrank.codec.container import Header
-from lowrank.codec.entropy import DECISIONS, FLOORS, WIDTHS, Ints
+from lowrank.codec.entropy import DECISIONS, FLOORS, WIDTHS
 from lowrank.codec.patched import predicted
 from lowrank.codec.waves import FINE, bins
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from lowrank.codec import patched
+from lowrank.codec.coders import Ints
 from lowrank.codec.container import FINEST, SMALL, Header
-from lowrank.codec.entropy import Ints
 from lowrank.codec.estimate import estimated_bytes
 from lowrank.codec.pictures import Source, prepared, shown_planes, written
 from lowrank.color import Array

@@ -151,26 +151,33 @@ class Levels:
         """Work out what an encoder knows, for many waves at once: arguments as of `code`, but (..., waves, n)."""
         count, n = levels.shape
         levels, magnitude = levels.ravel(), np.abs(levels).ravel()
-        left = [np.arange(len(levels))]  # levels of at least 0, 1, 2, 3
-        for j in range(DECISIONS):
-            left.append(left[-1].compress(magnitude.take(left[-1]) > j))
-        at, number = np.concatenate(left), np.repeat(np.arange(len(left)), [len(part) for part in left])
-        order, ends = _in_waves(at, count, n)
-        at, number = at[order], number[order]
-        states = contexts.reshape(len(contexts), -1).take(at, axis=1) + (number * self._states + self._offsets)
-        weights, bits = sets.ravel().take(at) + number * self._sets, magnitude.take(at) > number
+        # of all levels, of those of at least 1, 2, 3: which they are, and what their decision is told
+        left = [np.arange(len(levels))]
+        states, weights = [contexts.reshape(len(contexts), -1) + self._offsets], [sets.ravel()]
+        bits = [magnitude > 0]
+        for j in range(1, DECISIONS + 1):
+            hit = bits[-1].nonzero()[0]
+            left.append(left[-1].take(hit))
+            states.append(states[-1].take(hit, axis=1) + self._states)
+            weights.append(weights[-1].take(hit) + self._sets)
+            bits.append(magnitude.take(left[-1]) > j)
+        told = np.concatenate(states, axis=1), np.concatenate(weights), np.concatenate(bits)
+        order, ends = _in_waves(np.concatenate(left), count, n)
+        told_states, told_weights, told_bits = told if order is None else (one.take(order, axis=-1) for one in told)
         nonzero, large = left[1], left[-1]
         rest = magnitude.take(large) - DECISIONS
         classes = FLOORS.searchsorted(rest, "right") - 1
         rest, planes = rest - FLOORS.take(classes), _planes(classes)
         plain = np.concatenate([*(rest.take(some) >> i & 1 for i, some in planes), levels.take(nonzero) < 0])
         order, plain_ends = _in_waves(np.concatenate([*(large.take(some) for _, some in planes), nonzero]), count, n)
-        plain, scales = plain[order], scales.ravel().take(large)
+        plain, scales = plain if order is None else plain.take(order), scales.ravel().take(large)
         large_ends = large.searchsorted(n * np.arange(count + 1))
         found = []
         for (a, b), (c, d), (e, f) in zip(*map(pairwise, (ends, large_ends, plain_ends)), strict=True):
             asked = slice(a, b - (d - c))
-            found.append(Wave(states[:, a:b], weights[asked], bits[asked], scales[c:d], classes[c:d], plain[e:f]))
+            found.append(
+                Wave(told_states[:, a:b], told_weights[asked], told_bits[asked], scales[c:d], classes[c:d], plain[e:f])
+            )
         return found
 
     def encode(self, coder: Coder, wave: Wave) -> None:
@@ -253,9 +260,9 @@ def _planes(classes: Ints) -> list[tuple[int, Ints]]:
     return [(i, (widths > i).nonzero()[0]) for i in range(int(widths.max(initial=0)) - 1, -1, -1)]
 
 
-def _in_waves(at: Ints, waves: int, n: int) -> tuple[Ints | slice, Ints]:
+def _in_waves(at: Ints, waves: int, n: int) -> tuple[Ints | None, Ints]:
     """Order of places by the wave they are in, of n places each, and where each wave begins and ends in it."""
     if waves == 1:
-        return slice(None), np.array([0, len(at)])
+        return None, np.array([0, len(at)])
     wave = (at // n).astype(np.uint8)
     return wave.argsort(kind="stable"), np.append(0, np.bincount(wave, minlength=waves).cumsum())

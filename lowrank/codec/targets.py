@@ -24,8 +24,9 @@ _BEST = 200.0
 #: written again. It is the second that is aimed at.
 _NEAR, _AIM = 0.02, 0.005
 
-#: How much better a picture is when its step is one finer, in dB; how much larger a file of patches, in logarithms.
-_GAIN, _SLOPE = 6.02 / 256, 0.0023
+#: How much better a picture is when its step is one finer, in dB, whole and in patches; how much larger a file of
+#: patches, in logarithms.
+_GAINS, _SLOPE = (0.0235, 0.0185), 0.0023
 
 #: Files beside their estimates, as a rule: whole, and patches.
 _USUAL = (1.0, 0.98)
@@ -61,7 +62,7 @@ def of_quality(source: Source, image: Array, psnr: float, left_out: float | None
     if large and left_out is None and patches:
         part = _sample(image)  # a first look at a part of it saves most of the looks at the whole
         guess = of_quality(prepared(part, "patches", None, idle), part, psnr)[0].step
-    _bracket(excess, guess, _GAIN, lambda below, above: min(-below, above) <= tolerance / 2)
+    _bracket(excess, guess, _GAINS[patches], lambda below, above: min(-below, above) <= tolerance / 2)
     if not found:
         if left_out is None:
             other = "" if patches else ", or for patches"
@@ -175,8 +176,8 @@ def _bracket(
     seen: tuple[int, float] | None = None
     while high - low > 1:
         value, tries = f(at), tries + 1
-        if seen and seen[0] != at and (value - seen[1]) / (at - seen[0]) > slope / 4:
-            slope = (value - seen[1]) / (at - seen[0])
+        if seen:  # never much flatter at once: of neighbouring steps the finer one can be the worse
+            slope = max((value - seen[1]) / (at - seen[0]), slope / 4)
         seen = at, value
         if value < 0:
             low, below, left = at, value, value

@@ -140,7 +140,7 @@ def main() -> None:
     if args.speed:
         import encoding  # beside this file; here, because nothing else needs it
 
-        encoding.main(list(encoding.SIZES), 3)
+        encoding.main(["0.4", "12"], 3)
         return
     colors = {"gray": [False], "color": [True], "both": [False, True]}[args.color]
     if args.images:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lowrank import metrics
 from lowrank.codec import ARRANGEMENTS, at_steps, before_rounding, decode, encode, highest_rank, inspect
+from lowrank.codec.coders import Decoder
 from lowrank.codec.container import Header, pack, unpack
-from lowrank.codec.entropy import Decoder
 from lowrank.codec.estimate import estimated_bytes
 from lowrank.codec.patched import COSINES, basis, integrated, predicted
 from lowrank.codec.pictures import CODERS, prepared, shown_planes, written

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowrank.codec.entropy import FLOORS, LARGEST, MOST, ONE, SQUASH, STRETCH, UNIT, WIDTHS, Decoder, Encoder
-from lowrank.codec.waves import code_basis, code_factors, code_patches, patch_model
+from lowrank.codec.coders import Decoder, Encoder
+from lowrank.codec.entropy import FLOORS, LARGEST, MOST, ONE, SQUASH, STRETCH, UNIT, WIDTHS
+from lowrank.codec.rows import code_factors
+from lowrank.codec.waves import code_basis, code_patches, patch_model
 
 
 def patches_there_and_back(levels, reference=None):

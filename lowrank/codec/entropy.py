@@ -2,9 +2,9 @@
 
 A level is told by yes-or-no decisions: is it at least 1, 2, 3; then by how much it exceeds that, and its sign. What
 each context has seen so far gives a probability; these are mixed in the logistic domain with weights that learn
-(Mahoney's PAQ), and a range coder (`constriction`) writes the decision. Levels are coded in waves, arrays of them at
-once: everything within a wave is predicted from earlier waves only, so a wave is a few NumPy calls, and the decoder
-sees what the encoder saw.
+(Mahoney's PAQ), and a range coder (`lowrank.codec.coders`) writes the decision. Levels are coded in waves, arrays of
+them at once: everything within a wave is predicted from earlier waves only, so a wave is a few NumPy calls, and the
+decoder sees what the encoder saw.
 
 The decoder must come to the encoder's probabilities to the last bit on any machine, so all of this is whole-number
 arithmetic: floats appear only where they hold whole numbers exactly, or the correctly rounded quotient of two.
@@ -12,15 +12,12 @@ arithmetic: floats appear only where they hold whole numbers exactly, or the cor
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import NamedTuple
 
-import constriction
 import numpy as np
-from numpy.typing import NDArray
 
-#: Whole numbers of any width, or truth values standing for 0 and 1.
-Ints = NDArray[Any]
+from lowrank.codec.coders import Coder, Ints
 
 #: Decisions are made on whether a level is at least 1, 2, 3. What it exceeds that by is told by its class, and its
 #: place within the class by plain bits.
@@ -34,9 +31,6 @@ LARGEST = DECISIONS + int(FLOORS[-1])
 
 #: Probabilities are in units of 2**-16, log-odds in units of 1/256 up to 12, weights in units of 2**-14.
 ONE, UNIT, MOST, WEIGHT = 1 << 16, 256, 12 * 256 - 1, 1 << 14
-
-_DECISION = constriction.stream.model.Bernoulli(perfect=False)
-_CLASS = constriction.stream.model.Categorical(perfect=False)
 
 
 def _squash_table() -> Ints:
@@ -52,85 +46,49 @@ def _stretch_table() -> Ints:
 
 #: Log-odds -> probability, and back. A test holds that no entry is near a rounding boundary: any libm gives the same.
 SQUASH, STRETCH = _squash_table(), _stretch_table()
+#: The same probabilities as a coder takes them: multiples of 2**-16, which floats hold exactly.
+CHANCES = SQUASH / ONE
 
 
-class Coder(Protocol):
-    """Codes what has a known probability: an encoder is told it, a decoder tells."""
+class Wave(NamedTuple):
+    """What an encoder knows of a wave: all that coding it takes, in the order in which it takes it."""
 
-    def decide(self, bits: Ints | None, p: Ints) -> Ints:
-        """Code a decision for each probability, in units of 2**-16, that it is 1."""
-
-    def classify(self, classes: Ints | None, counts: Ints) -> Ints:
-        """Code a class for each row of counts, which it is as likely as."""
-
-
-class Encoder:
-    """Collects decisions and classes, and writes them all at once."""
-
-    def __init__(self) -> None:
-        self._symbols: list[Ints] = []
-        self._chances: list[Ints] = []
-
-    def decide(self, bits: Ints | None, p: Ints) -> Ints:
-        """Take decisions."""
-        return self._take(bits, p.astype(np.uint16))
-
-    def classify(self, classes: Ints | None, counts: Ints) -> Ints:
-        """Take classes."""
-        return self._take(classes, counts.astype(np.int32))
-
-    def _take(self, symbols: Ints | None, chances: Ints) -> Ints:
-        assert symbols is not None
-        self._symbols.append(symbols.astype(np.int8))
-        self._chances.append(chances)
-        return symbols
-
-    def to_bytes(self) -> bytes:
-        """Write what was taken, as little-endian 32-bit words."""
-        coder = constriction.stream.queue.RangeEncoder()
-        for kind, taken in groupby(zip(self._symbols, self._chances, strict=True), lambda one: one[1].ndim):
-            if kind == 1:  # all decisions up to the next classes
-                bits, p = (np.concatenate(parts) for parts in zip(*taken, strict=True))
-                coder.encode(bits.astype(np.int32), _DECISION, p / ONE)
-            else:
-                for classes, counts in taken:
-                    coder.encode(classes.astype(np.int32), _CLASS, _shares(counts))
-        words: bytes = coder.get_compressed().astype("<u4").tobytes()
-        return words
+    contexts: Ints  #: of its n decisions, and of the m levels for which none is left: (contexts, n + m)
+    sets: Ints  #: the decisions' sets of weights, (n,)
+    bits: Ints  #: the decisions, (n,)
+    scales: Ints  #: of those m levels, (m,)
+    classes: Ints  #: of what they exceed them by, (m,)
+    plain: Ints  #: their places in the classes, the highest bits first, and all signs
 
 
-class Decoder:
-    """Reads decisions and classes."""
+class Classes:
+    """Models of classes, one for each scale.
 
-    def __init__(self, data: bytes) -> None:
-        self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
+    Parameters
+    ----------
+    scales : ndarray of int
+        The expected magnitude, in sixteenths, for each scale.
+    """
 
-    def decide(self, bits: Ints | None, p: Ints) -> Ints:
-        """Return decisions."""
-        decisions: Ints = self._coder.decode(_DECISION, p / ONE)
-        return decisions
+    #: What a class gains by being seen, and the sum of counts beyond which they are halved.
+    STEP, CROWD = 24, 8000
 
-    def classify(self, classes: Ints | None, counts: Ints) -> Ints:
-        """Return classes."""
-        found: Ints = self._coder.decode(_CLASS, _shares(counts))
-        return found
+    def __init__(self, scales: Ints) -> None:
+        middle = np.searchsorted(FLOORS, scales // 16, "right")[:, None] - 1
+        self._counts = 1 + 60 // (1 + np.square(np.arange(CLASSES) - middle))
+        self._crowds = self._counts.sum(1)
 
-
-def _shares(counts: Ints) -> NDArray[np.float64]:
-    """Counts as shares of their sum: quotients of whole numbers, which IEEE 754 rounds alike everywhere."""
-    shares: NDArray[np.float64] = counts / counts.sum(1, dtype=np.int64)[:, None]
-    return shares
-
-
-class _Table:
-    """What is learned of decisions: of every state of every context, and of every set of weights."""
-
-    def __init__(self, p: Ints, contexts: int, sets: int, trust: int) -> None:
-        self.p = p  # chance of a yes, in units of 2**-16
-        self.seen = np.full(len(p), trust, np.int64)  # how many observations it counts for
-        self.stretched = STRETCH[p]
-        self.weights = np.full((contexts, sets), 5 * WEIGHT // (4 * contexts), np.int32)
-        self.rows = np.arange(contexts)[:, None] * sets
+    def code(self, coder: Coder, classes: Ints | None, scales: Ints) -> Ints:
+        """Code a class for each of some scales; None to decode."""
+        classes = coder.classify(classes, self._counts.take(scales, axis=0), self._crowds.take(scales))
+        np.add.at(self._counts.reshape(-1), scales * CLASSES + classes, self.STEP)
+        here = np.bincount(scales, minlength=len(self._crowds))
+        self._crowds += self.STEP * here
+        for scale in (self._crowds > self.CROWD).nonzero()[0]:
+            if here[scale]:
+                self._counts[scale] -= self._counts[scale] >> 1
+                self._crowds[scale] = self._counts[scale].sum()
+        return classes
 
 
 class Levels:
@@ -142,32 +100,29 @@ class Levels:
         For each context, its expected magnitude in sixteenths in each of its states.
     sets : int
         How many sets of mixing weights there are.
-    scales : ndarray of int
-        The expected magnitude, in sixteenths, for each scale that classes are told apart by.
+    classes : Classes
+        Models of what exceeds the decisions.
     """
 
     #: Observations beyond which a probability forgets, and as many as its first guess counts for.
     LIMIT, TRUST = 400, 2
 
-    #: What a class gains by being seen, and the sum of counts beyond which they are halved.
-    STEP, CROWD = 24, 8000
-
     #: How fast weights learn, and the number of decisions that damps a wave's lesson.
     RATE, DAMPING = 96, 100
 
-    def __init__(self, starts: list[Ints], sets: int, scales: Ints) -> None:
+    def __init__(self, starts: list[Ints], sets: int, classes: Classes) -> None:
         sizes = [len(start) for start in starts]
         self._offsets = np.cumsum([0, *sizes[:-1]])[:, None]
         expected = np.concatenate(starts).astype(np.int64)
         first = ((expected + 1) * ONE) // (expected + 24)
-        middle = np.searchsorted(FLOORS, scales // 16, "right")[:, None] - 1
-        self._counts = 1 + 60 // (1 + np.square(np.arange(CLASSES) - middle))
-        self._crowds = self._counts.sum(1)
-        # an encoder takes all decisions at once, from one table: those of each after those before. A decoder has to
-        # take them one by one
+        # the states and the sets of all decisions are in one table, those of each after those of the one before
+        self._p = np.tile(first, DECISIONS)  # chance of a yes, in units of 2**-16
+        self._seen = np.full(len(self._p), self.TRUST)  # how many observations it counts for
+        self._stretched = STRETCH[self._p]
         self._states, self._sets = len(first), sets
-        self._all = _Table(np.tile(first, DECISIONS), len(sizes), DECISIONS * sets, self.TRUST)
-        self._each = [_Table(first.copy(), len(sizes), sets, self.TRUST) for _ in range(DECISIONS)]
+        self._weights = np.full((len(sizes), DECISIONS * sets), 5 * WEIGHT // (4 * len(sizes)), np.int32)
+        self._rows = np.arange(len(sizes))[:, None] * DECISIONS * sets
+        self._classes = classes
 
     def code(self, coder: Coder, levels: Ints | None, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
         """Code a wave.
@@ -178,7 +133,7 @@ class Levels:
         levels : ndarray of int, shape (n,), optional
             What to encode; None to decode.
         contexts : ndarray of int, shape (contexts, n)
-            The state of every context for every level.
+            The state of every context for every level; not of use afterwards.
         sets, scales : ndarray of int, shape (n,)
             The set of weights, and the scale of a large level, for every level.
 
@@ -186,91 +141,128 @@ class Levels:
         -------
         ndarray of int, shape (n,)
         """
-        contexts = np.add(contexts, self._offsets, dtype=np.intp)
-        sets = sets.astype(np.intp, copy=False)
         if levels is None:
             return self._decoded(coder, contexts, sets, scales)
-        self._encode(coder, levels, contexts, sets, scales)
+        (wave,) = self.waves(levels[None], contexts[:, None], sets[None], scales[None])
+        self.encode(coder, wave)
         return levels
 
-    def _encode(self, coder: Coder, levels: Ints, contexts: Ints, sets: Ints, scales: Ints) -> None:
-        """Code known levels: all decisions at once, since each learns from its own alone."""
-        magnitude = np.abs(levels)
-        active, parts, places, bits = None, [contexts], [sets], [magnitude > 0]
+    def waves(self, levels: Ints, contexts: Ints, sets: Ints, scales: Ints) -> list[Wave]:
+        """Work out what an encoder knows, for many waves at once: arguments as of `code`, but (..., waves, n)."""
+        count, n = levels.shape
+        levels, magnitude = levels.ravel(), np.abs(levels).ravel()
+        # of all levels, of those of at least 1, 2, 3: which they are, and what their decision is told
+        left = [np.arange(len(levels))]
+        states, weights = [contexts.reshape(len(contexts), -1) + self._offsets], [sets.ravel()]
+        bits = [magnitude > 0]
         for j in range(1, DECISIONS + 1):
             hit = bits[-1].nonzero()[0]
-            active = hit if active is None else active[hit]
-            if j == DECISIONS or not len(active):
-                break
-            parts.append(parts[-1].take(hit, axis=1) + self._states)
-            places.append(places[-1].take(hit) + self._sets)
-            bits.append(magnitude.take(active) > j)
-        self._decide(coder, self._all, np.concatenate(bits), np.concatenate(parts, 1), np.concatenate(places))
-        assert active is not None
-        if len(active):
-            self._exceed(coder, magnitude.take(active) - DECISIONS, scales.take(active))
-        nonzero = magnitude.nonzero()[0]
-        if len(nonzero):
-            coder.decide(levels.take(nonzero) < 0, np.full(len(nonzero), ONE // 2))
+            left.append(left[-1].take(hit))
+            states.append(states[-1].take(hit, axis=1) + self._states)
+            weights.append(weights[-1].take(hit) + self._sets)
+            bits.append(magnitude.take(left[-1]) > j)
+        told = np.concatenate(states, axis=1), np.concatenate(weights), np.concatenate(bits)
+        order, ends = _in_waves(np.concatenate(left), count, n)
+        told_states, told_weights, told_bits = told if order is None else (one.take(order, axis=-1) for one in told)
+        nonzero, large = left[1], left[-1]
+        rest = magnitude.take(large) - DECISIONS
+        classes = FLOORS.searchsorted(rest, "right") - 1
+        rest, planes = rest - FLOORS.take(classes), _planes(classes)
+        plain = np.concatenate([*(rest.take(some) >> i & 1 for i, some in planes), levels.take(nonzero) < 0])
+        order, plain_ends = _in_waves(np.concatenate([*(large.take(some) for _, some in planes), nonzero]), count, n)
+        plain, scales = plain if order is None else plain.take(order), scales.ravel().take(large)
+        large_ends = large.searchsorted(n * np.arange(count + 1))
+        found = []
+        for (a, b), (c, d), (e, f) in zip(*map(pairwise, (ends, large_ends, plain_ends)), strict=True):
+            asked = slice(a, b - (d - c))
+            found.append(
+                Wave(told_states[:, a:b], told_weights[asked], told_bits[asked], scales[c:d], classes[c:d], plain[e:f])
+            )
+        return found
+
+    def encode(self, coder: Coder, wave: Wave) -> None:
+        """Code a wave that is known."""
+        inputs, chances = self._mixed(wave.contexts[:, : len(wave.sets)], wave.sets)
+        coder.decide(wave.bits, chances)
+        self._learn(wave.contexts, wave.sets, inputs, chances, wave.bits)
+        if len(wave.classes):
+            self._classes.code(coder, wave.classes, wave.scales)
+        if len(wave.plain):
+            coder.plain(wave.plain, len(wave.plain))
 
     def _decoded(self, coder: Coder, contexts: Ints, sets: Ints, scales: Ints) -> Ints:
-        told, active = np.zeros(contexts.shape[1], np.int32), None
-        for j, table in enumerate(self._each):
-            hit = self._decide(coder, table, None, contexts, sets).nonzero()[0]
-            active = hit if active is None else active[hit]
-            if not len(active):
-                break
+        told = np.zeros(contexts.shape[1], np.int32)
+        contexts += self._offsets
+        inputs, chances = self._mixed(contexts, sets)
+        bits = coder.decide(None, chances).astype(np.bool_)
+        nonzero = bits.nonzero()[0]
+        if not len(nonzero):
+            self._learn(contexts, sets, inputs, chances, bits)
+            return told
+        told[nonzero] = 1
+        # the chances of all further decisions, in case they are asked
+        number, active = np.arange(1, DECISIONS + 1)[:, None], nonzero
+        states = (contexts.take(active, axis=1)[:, None] + number * self._states).reshape(len(contexts), -1)
+        further = (sets.take(active) + number[:-1] * self._sets).ravel()
+        inputs_, chances_ = self._mixed(states[:, : len(further)], further)
+        asked, answers = [np.arange(len(active))], [bits]
+        for j in range(1, DECISIONS):
+            answers.append(coder.decide(None, chances_.take(asked[-1])).astype(np.bool_))
+            hit = answers[-1].nonzero()[0]
+            active = active.take(hit)
             told[active] = j + 1
-            if j + 1 < DECISIONS:
-                contexts, sets = contexts.take(hit, axis=1), sets.take(hit)
-        else:
-            assert active is not None
-            told[active] += self._exceed(coder, None, scales.take(active))
-        nonzero = told.nonzero()[0]
-        if len(nonzero):
-            told[nonzero] *= 1 - 2 * coder.decide(None, np.full(len(nonzero), ONE // 2)).astype(np.int32)
+            asked.append(asked[-1].take(hit) + len(nonzero))
+        at = np.concatenate(asked)
+        contexts = np.concatenate([contexts, states.take(at, axis=1)], axis=1)
+        at = at[: len(at) - len(active)]
+        inputs = np.concatenate([inputs, inputs_.take(at, axis=1)], axis=1)
+        sets, chances = np.append(sets, further.take(at)), np.append(chances, chances_.take(at))
+        self._learn(contexts, sets, inputs, chances, np.concatenate(answers))
+        planes: list[tuple[int, Ints]] = []
+        if len(active):
+            classes = self._classes.code(coder, None, scales.take(active))
+            told[active] += FLOORS.take(classes)
+            planes = [(i, active.take(some)) for i, some in _planes(classes)]
+        plain, begin = coder.plain(None, sum(len(some) for _, some in planes) + len(nonzero)), 0
+        for i, some in planes:
+            told[some] += plain[begin : begin + len(some)] << i
+            begin += len(some)
+        told[nonzero] *= 1 - 2 * plain[begin:]
         return told
 
-    def _decide(self, coder: Coder, table: _Table, bits: Ints | None, contexts: Ints, sets: Ints) -> Ints:
-        p, seen, weights = table.p, table.seen, table.weights
-        inputs = table.stretched.take(contexts)
-        mixed = np.einsum("ij,ij->j", inputs, weights.take(sets, axis=1))
+    def _mixed(self, contexts: Ints, sets: Ints) -> tuple[Ints, Ints]:
+        """Return what contexts say, and the chances of a yes that they come to together."""
+        inputs = self._stretched.take(contexts)
+        mixed = np.einsum("ij,ij->j", inputs, self._weights.take(sets, axis=1))
         mixed >>= 14
         mixed += MOST
-        mixture = SQUASH.take(mixed, mode="clip")
-        bits = coder.decide(bits, mixture)
-        # the contexts learn
-        many = np.bincount(contexts.ravel(), minlength=len(p))
-        hits = np.bincount(contexts.compress(bits, axis=1).ravel(), minlength=len(p))
-        at = many.astype(np.bool_).nonzero()[0]
-        m, old = many[at], p[at]
-        total = seen[at] + m
-        new = old + (hits[at] * ONE - m * old) // total
-        p[at], seen[at], table.stretched[at] = new, np.minimum(total, self.LIMIT), STRETCH.take(new, mode="clip")
-        # the weights learn; sums of whole numbers below 2**53 are exact, in whatever order
-        inputs *= bits * ONE - mixture
-        slope = np.bincount((sets + table.rows).ravel(), inputs.ravel(), weights.size).astype(np.int64)
-        slope *= self.RATE
-        count = np.bincount(sets, minlength=weights.shape[1])
-        count += self.DAMPING
-        weights += (slope.reshape(weights.shape) // (count << 17)).astype(np.int32)
-        return bits
+        return inputs, CHANCES.take(mixed, mode="clip")
 
-    def _exceed(self, coder: Coder, rest: Ints | None, scales: Ints) -> Ints:
-        """Code what levels exceed the decisions by: its class, then plain bits, the highest first."""
-        classes = None if rest is None else np.searchsorted(FLOORS, rest, "right") - 1
-        classes = coder.classify(classes, self._counts.take(scales, axis=0))
-        seen = np.bincount(scales * CLASSES + classes, minlength=self._counts.size).reshape(self._counts.shape)
-        self._counts += self.STEP * seen
-        here = seen.sum(1)
-        self._crowds += self.STEP * here
-        crowded = ((self._crowds > self.CROWD) & (here > 0)).nonzero()[0]
-        if len(crowded):
-            self._counts[crowded] -= self._counts[crowded] >> 1
-            self._crowds[crowded] = self._counts[crowded].sum(1)
-        told, widths = FLOORS.take(classes), WIDTHS.take(classes)
-        for i in range(int(widths.max()) - 1, -1, -1):
-            among = (widths > i).nonzero()[0]
-            bits = None if rest is None else (rest - told)[among] >> i & 1
-            told[among] += coder.decide(bits, np.full(len(among), ONE // 2)).astype(np.int64) << i
-        return told
+    def _learn(self, contexts: Ints, sets: Ints, inputs: Ints, chances: Ints, bits: Ints) -> None:
+        """Learn from decisions; as many times as they were a yes, the next one was asked, or was none left."""
+        p, seen = self._p, self._seen
+        many = np.bincount(contexts.ravel(), minlength=len(p) + self._states)
+        at = many[: len(p)].astype(np.bool_).nonzero()[0]
+        m, hits, old = many.take(at), many.take(at + self._states), p.take(at)
+        total = seen.take(at) + m
+        new = old + (hits * ONE - m * old) // total
+        p[at], seen[at], self._stretched[at] = new, np.minimum(total, self.LIMIT), STRETCH.take(new, mode="clip")
+        # the weights learn: sums of multiples of 2**-16 are exact, in whatever order, and so is the floor of a quotient
+        slope = np.bincount((sets + self._rows).ravel(), (inputs * (bits - chances)).ravel(), self._weights.size)
+        lesson = self.RATE / 2 * slope.reshape(self._weights.shape)
+        lesson /= np.bincount(sets, minlength=self._weights.shape[1]) + self.DAMPING
+        self._weights += np.floor(lesson, out=lesson).astype(np.int32)
+
+
+def _planes(classes: Ints) -> list[tuple[int, Ints]]:
+    """Bits of places in classes, the highest first, and which have them."""
+    widths = WIDTHS.take(classes)
+    return [(i, (widths > i).nonzero()[0]) for i in range(int(widths.max(initial=0)) - 1, -1, -1)]
+
+
+def _in_waves(at: Ints, waves: int, n: int) -> tuple[Ints | None, Ints]:
+    """Order of places by the wave they are in, of n places each, and where each wave begins and ends in it."""
+    if waves == 1:
+        return None, np.array([0, len(at)])
+    wave = (at // n).astype(np.uint8)
+    return wave.argsort(kind="stable"), np.append(0, np.bincount(wave, minlength=waves).cumsum())

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lowrank.codec.coders import Ints
 from lowrank.codec.container import Header
-from lowrank.codec.entropy import DECISIONS, FLOORS, WIDTHS, Ints
+from lowrank.codec.entropy import DECISIONS, FLOORS, WIDTHS
 from lowrank.codec.patched import predicted
 from lowrank.codec.waves import FINE, bins
 
@@ -22,15 +23,16 @@ SYMBOLS = np.concatenate(
 ).astype(np.int32)
 _PLAIN = np.concatenate([np.zeros(1), np.ones(DECISIONS - 1), 1 + WIDTHS])
 
-#: Bytes of a header and of the first words, roughly.
-_FIXED = 40.0
+#: Bytes of a header and of the first words, roughly; and of what is learned of chroma planes, each, stored whole.
+_FIXED, _CHROMA = 40.0, 100.0
 
 
 def estimated_bytes(header: Header, levels: list[Ints]) -> float:
     """Return the bytes that a file of these levels takes, roughly."""
     planes = levels[-len(header.ranks) :] if header.arrangement == "patches" else []
     others = levels[: len(levels) - len(planes)]  # a basis is as well told as a factor
-    return _FIXED + (sum(_patch_bits(own) for own in planes) + sum(_factor_bits(own) for own in others)) / 8
+    fixed = _FIXED if planes else _FIXED + _CHROMA * (len(header.ranks) - 1)
+    return fixed + (sum(_patch_bits(own) for own in planes) + sum(_factor_bits(own) for own in others)) / 8
 
 
 class _Tally:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from lowrank import metrics
+from lowrank.codec.coders import Decoder
 from lowrank.codec.container import ARRANGEMENTS, Arrangement, Header, damaged, unpack
-from lowrank.codec.entropy import Decoder
 from lowrank.codec.pictures import CODERS, picture_of, prepared, shown_planes, written
 from lowrank.codec.targets import of_quality, of_size
 from lowrank.color import Array

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import scipy.fft
 
+from lowrank.codec.coders import Coder, Ints
 from lowrank.codec.container import Header, step_size
-from lowrank.codec.entropy import Coder, Ints
 from lowrank.codec.waves import code_basis, code_patches, patch_model
 from lowrank.color import Array
 from lowrank.parallel import Progress, idle

@@ -7,8 +7,8 @@ from types import ModuleType
 import numpy as np
 
 from lowrank.codec import patched, whole
+from lowrank.codec.coders import Encoder, Ints
 from lowrank.codec.container import HIGHEST_WHOLE, Arrangement, Header, highest_stored, pack
-from lowrank.codec.entropy import Encoder, Ints
 from lowrank.color import Array, Color, from_planes, mixing, to_planes
 from lowrank.decompose import truncated_svd
 from lowrank.parallel import Progress, idle

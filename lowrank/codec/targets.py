@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from lowrank.codec import patched
+from lowrank.codec.coders import Ints
 from lowrank.codec.container import FINEST, SMALL, Header
-from lowrank.codec.entropy import Ints
 from lowrank.codec.estimate import estimated_bytes
 from lowrank.codec.pictures import Source, prepared, shown_planes, written
 from lowrank.color import Array
@@ -20,12 +20,16 @@ from lowrank.patches import SIDE
 #: PSNR that stands for no error at all, in dB.
 _BEST = 200.0
 
-#: A file within this share of the bytes asked for, below them, is near enough.
-_NEAR = 0.01
+#: A file within the first share of the bytes asked for, below them, is near enough: to be nearer, it would have to be
+#: written again. It is the second that is aimed at.
+_NEAR, _AIM = 0.02, 0.005
 
-#: How much larger a file is when its step is one finer, in logarithms; and files beside their estimates, as a rule:
-#: whole, and patches.
-_SLOPE, _USUAL = 0.0023, (1.0, 0.98)
+#: How much better a picture is when its step is one finer, in dB, whole and in patches; how much larger a file of
+#: patches, in logarithms.
+_GAINS, _SLOPE = (0.0235, 0.0185), 0.0023
+
+#: Files beside their estimates, as a rule: whole, and patches.
+_USUAL = (1.0, 0.98)
 
 #: What is written: a header, and levels.
 Draft = tuple[Header, list[Ints]]
@@ -40,7 +44,9 @@ def of_quality(source: Source, image: Array, psnr: float, left_out: float | None
     found: dict[int, Draft] = {}
     there, most = left_out or 0.0, 10 ** (-psnr / 10)
     large = image.shape[0] * image.shape[1] > SMALL
-    tolerance = 0.2 if left_out is not None else 0.03 if large else 0.02
+    patches = isinstance(source, patched.Patches)
+    # of patches a finer search costs little, where they are few
+    tolerance = 0.2 if left_out is not None else 0.02 if patches and not large else 0.03
 
     def excess(step: int) -> float:
         draft = source.draft(step)
@@ -52,12 +58,11 @@ def of_quality(source: Source, image: Array, psnr: float, left_out: float | None
             found[step] = draft
         return value - tolerance / 2
 
-    patches = isinstance(source, patched.Patches)
     guess = 1024 + round(256 * (_decibels(most - there) / 6.02 - (2.3 if patches or left_out else 1.6)))
     if large and left_out is None and patches:
         part = _sample(image)  # a first look at a part of it saves most of the looks at the whole
         guess = of_quality(prepared(part, "patches", None, idle), part, psnr)[0].step
-    _bracket(excess, guess, 0.02, lambda below, above: min(-below, above) <= tolerance / 2)
+    _bracket(excess, guess, _GAINS[patches], lambda below, above: min(-below, above) <= tolerance / 2)
     if not found:
         if left_out is None:
             other = "" if patches else ", or for patches"
@@ -91,7 +96,7 @@ def of_size(source: Source, image: Array, max_bytes: int) -> bytes:
     estimates: dict[int, float] = {}
     best, low, high = b"", -1, FINEST + 1
     for tries in range(20):
-        step, (header, levels) = _estimated(source, max_bytes * (1 - _NEAR / 2) / ratio, guess, estimates)
+        step, (header, levels) = _estimated(source, max_bytes * (1 - _AIM) / ratio, guess, estimates)
         if not low < step < high or tries >= 8:
             step = min(max(step, low + 1), high - 1) if tries < 8 else (low + high) // 2
             header, levels = source.draft(step)
@@ -124,14 +129,20 @@ def _estimated(source: Source, target: float, guess: int, known: dict[int, float
     """Return the step, and its draft, whose estimated bytes are nearest to a target; few looks."""
     draft: dict[int, Draft] = {}  # the last one: as a rule that is it
 
-    def excess(step: int) -> float:
+    def look(step: int) -> float:
         if step not in known:
             draft.clear()
             draft[step] = source.draft(step)
             known[step] = estimated_bytes(*draft[step])
-        return math.log(known[step] / target)
+        return known[step]
 
-    _bracket(excess, guess, _SLOPE, lambda below, above: min(-below, above) < _NEAR / 3)
+    def excess(step: int) -> float:
+        return math.log(look(step) / target)
+
+    guess, slope = min(max(guess, 0), FINEST), _SLOPE
+    if not isinstance(source, patched.Patches):  # the fewer bits there are to a pixel, the more depends on the step
+        slope = 1 / (150 + 1440 * math.sqrt(look(guess) * target) / math.prod(source.shape))
+    _bracket(excess, guess, slope, lambda below, above: min(-below, above) < _AIM * 2 / 3)
     step = min(known, key=lambda step: abs(math.log(known[step] / target)))
     return step, draft.get(step) or source.draft(step)
 
@@ -151,7 +162,7 @@ def _sample(image: Array) -> Array:
 def _bracket(
     f: Callable[[int], float], guess: int, slope: float, near: Callable[[float, float], bool]
 ) -> tuple[int, int]:
-    """Find neighbouring steps between which a rising function changes its sign, by false position (Illinois).
+    """Find neighbouring steps between which a rising function changes its sign: by its slope, then by false position.
 
     Returns
     -------
@@ -161,9 +172,13 @@ def _bracket(
     """
     low, below, high, above = -1, -math.inf, FINEST + 1, math.inf
     at, tries, side = min(max(guess, 0), FINEST), 0, 0
-    left, right = below, above  # the values, halved for each time that the other end moved alone
+    left, right = below, above  # the values, halved for each time that the other end moved alone (Illinois)
+    seen: tuple[int, float] | None = None
     while high - low > 1:
         value, tries = f(at), tries + 1
+        if seen:  # never much flatter at once: of neighbouring steps the finer one can be the worse
+            slope = max((value - seen[1]) / (at - seen[0]), slope / 4)
+        seen = at, value
         if value < 0:
             low, below, left = at, value, value
             right, side = (right / 2, -1) if side < 0 else (right, -1)
@@ -174,7 +189,7 @@ def _bracket(
             break
         if math.isfinite(below) and math.isfinite(above):
             ahead = low + (high - low) * -left / (right - left)
-        else:  # further each time: a curve flattens towards its ends
-            ahead = at - math.copysign((1 << tries) + abs(value) / slope, value)
+        else:  # after two looks further each time: a curve flattens towards its ends
+            ahead = at - value / slope - math.copysign((1 << tries) - 2, value)
         at = min(max(math.ceil(ahead), low + 1), high - 1)
     return low, high

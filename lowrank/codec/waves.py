@@ -1,13 +1,11 @@
-"""In what order levels are coded, and what predicts each: its neighbours' magnitudes, coded before it."""
+"""In what order levels of patches are coded, and what predicts each: its neighbours' magnitudes, coded before it."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import NamedTuple
-
 import numpy as np
 
-from lowrank.codec.entropy import Coder, Ints, Levels
+from lowrank.codec.coders import Coder, Ints
+from lowrank.codec.entropy import Classes, Levels
 from lowrank.parallel import Progress, idle
 
 
@@ -21,7 +19,7 @@ def _edges() -> list[int]:
 
 #: Expected magnitudes in sixteenths -> bins; the highest stands for all above.
 _EDGES = _edges()
-BINS = np.searchsorted(_EDGES, np.arange(1 << 12), "right").astype(np.int32)
+BINS = np.searchsorted(_EDGES, np.arange(1 << 12), "right")
 FINE = int(BINS[-1]) + 1
 COARSE_BINS = (BINS + 1) // 4
 COARSE = int(COARSE_BINS[-1]) + 1
@@ -59,7 +57,7 @@ def patch_model() -> Levels:
         np.repeat(c, len(c)) // 2 + np.tile(c, len(c)) // 2,
         np.tile(c, 64)[: 8 * COARSE],
     ]
-    return Levels(starts, COARSE, FINE_TYPICAL)
+    return Levels(starts, COARSE, Classes(FINE_TYPICAL))
 
 
 def code_patches(
@@ -149,7 +147,7 @@ def code_basis(coder: Coder, levels: Ints | None, shape: tuple[int, int]) -> Int
     """Code basis vectors by their cosines, (k, 64), a vector in each wave."""
     k, size = shape
     typical = COARSE_TYPICAL
-    model = Levels([np.tile(typical, 8), np.full(32, 4)], 1, FINE_TYPICAL)
+    model = Levels([np.tile(typical, 8), np.full(32, 4)], 1, Classes(FINE_TYPICAL))
     out = np.zeros(shape, np.int32)
     sets = np.zeros(size, np.intp)
     i = np.arange(size)
@@ -159,142 +157,3 @@ def code_basis(coder: Coder, levels: Ints | None, shape: tuple[int, int]) -> Int
         contexts = np.stack([held + COARSE * np.minimum(far // 2, 7), far])
         out[row] = model.code(coder, None if levels is None else levels[row], contexts, sets, np.zeros(size, np.intp))
     return out
-
-
-#: The order within a row: every eighth number first, then those halfway between. Start, stride, and how far the nearest
-#: neighbours that are known already are, on both sides.
-PHASES = ((0, 8, 0), (4, 8, 4), (2, 4, 2), (1, 2, 1))
-
-#: Rows whose contexts an encoder works out at once.
-LINES = 32
-
-
-def code_factors(
-    coder: Coder, factors: list[Ints] | None, shapes: list[tuple[int, int]], tick: Progress = idle
-) -> list[Ints]:
-    """Code matrices in the cosine domain, each of (rows, side), all of them side by side.
-
-    Row by row, and within a row from coarse to fine, so that all but every eighth number have neighbours on both sides.
-    """
-    n, h, w = len(shapes), max(k for k, _ in shapes), max(side for _, side in shapes)
-    lead = 3 * PHASES[1][2]
-    width = w + 2 * lead
-    out = np.zeros((n, h, w), np.int32)
-    if factors is not None:
-        for own, levels in zip(out, factors, strict=True):
-            own[: levels.shape[0], : levels.shape[1]] = levels
-    f, c, phases = FINE_TYPICAL, COARSE_TYPICAL, len(PHASES)
-    half = np.repeat(c, len(c)) // 2 + np.tile(c, len(c)) // 2
-    starts = [
-        np.tile(f, phases * n),
-        np.tile(half, phases),
-        np.tile(half, phases),
-        np.tile(c, 2 * 48),
-        np.full(phases * 81, 8),
-        np.tile(c, 24),
-    ]
-    model = Levels(starts, phases * COARSE, FINE_TYPICAL)
-    flat, mean = out.reshape(-1), np.zeros(n * width, np.int32)
-    ends = sorted({0, h, *(rows for rows, _ in shapes)})
-    # an encoder knows all numbers, and works out the contexts of many rows at once
-    lines = 1 if factors is None else LINES
-    past = np.zeros((2, n * width), np.int32)
-    for begin, end in pairwise(ends):
-        sides = [side if begin < rows else 0 for rows, side in shapes]
-        places = [_places(sides, phase, (h, w), lead) for phase in range(phases)]
-        for top in range(begin, end, lines):
-            bottom = min(top + lines, end)
-            rows = np.zeros((2 + bottom - top, n * width), np.int32)
-            rows[:2] = past
-            if factors is not None:
-                inner = rows[2:].reshape(-1, n, width)[:, :, lead:-lead]
-                np.minimum(np.abs(out[:, top:bottom].swapaxes(0, 1)), 255, out=inner)
-            means = np.empty((bottom - top, n * width), np.int32)
-            for own, now in zip(means, rows[2:], strict=True):
-                own[:] = mean
-                mean += 4 * now - (mean >> 2)
-            before = _row(rows[1:-1], rows[:-2], means)
-            ready = [_contexts(before, rows, top, phase, places[phase]) for phase in range(phases) if factors]
-            for y in range(top, bottom):
-                tick(y / h)
-                for phase, place in enumerate(places):
-                    if not len(place.p):
-                        continue
-                    found = (ready[phase] if factors else _contexts(before, rows, y, phase, place))[:, y - top]
-                    at = place.own + y * w
-                    told = model.code(
-                        coder, flat.take(at) if factors else None, found[:6], found[6] + phase * COARSE, found[7]
-                    )
-                    if factors is None:
-                        flat[at] = told
-                        rows[2, place.p] = np.minimum(np.abs(told), 255)
-            if factors is None:
-                mean += 4 * rows[2]
-            past = rows[-2:]
-    return [own[:rows, :side] for own, (rows, side) in zip(out, shapes, strict=True)]
-
-
-def _contexts(before: Ints, rows: Ints, top: int, phase: int, place: _Places) -> Ints:
-    """What the coder is told of each number of a phase in rows from `top` on: (8, rows, n).
-
-    First its six contexts, then its set of weights, and its scale.
-    """
-    up, trend, cu, ce, seen = before.take(place.p, axis=2)
-    now = rows[2:]
-    if phase:
-        W, E, WW, EE = (now.take(one, axis=1) for one in place.beside)
-        near = 6 * (W + E) + 2 * (WW + EE)
-        cn = coarse(near)
-        mu = (20 * near + 14 * up + 30 * trend) >> 6
-    else:  # nothing of this row is known yet
-        W, E = (rows[1:-1].take(one, axis=1) for one in place.beside)
-        cn = cu
-        mu = (24 * up + 40 * trend) >> 6
-    found = np.empty((8, *mu.shape), np.int32)
-    found[7] = scale = bins(mu)
-    found[6] = cm = (scale + 1) >> 2
-    found[0] = scale
-    found[1] = cn * COARSE + ce
-    found[2] = cu * COARSE + ce
-    found[3] = cm
-    found[4] = 27 * np.minimum(W, 2) + 9 * np.minimum(E, 2) + seen
-    found[5] = cm + np.minimum(np.arange(top, top + len(now)) // 8, 23)[:, None] * COARSE
-    found[:6] += place.fixed[:, None]
-    return found
-
-
-class _Places(NamedTuple):
-    """Where the numbers of a phase are, in one row of all matrices."""
-
-    p: Ints  #: in a row of all of them, one after the other, with zeros between
-    beside: Ints  #: their neighbours there
-    own: Ints  #: in the levels, of row 0
-    fixed: Ints  #: what their contexts begin with, (contexts, n)
-
-
-def _places(sides: list[int], phase: int, shape: tuple[int, int], lead: int) -> _Places:
-    (first, stride, d), (h, w), width = PHASES[phase], shape, shape[1] + 2 * lead
-    xs = [np.arange(first, side, stride) for side in sides]
-    matrix, x = np.repeat(np.arange(len(xs)), [len(one) for one in xs]), np.concatenate(xs)
-    p = matrix * width + x + lead
-    fixed = np.zeros((6, len(p)), np.int32)
-    fixed[0] = FINE * (len(PHASES) * matrix + phase)
-    fixed[1:3] = phase * COARSE * COARSE
-    fixed[3] = ((d > 0) * 48 + np.minimum(x // 16, 47)) * COARSE
-    fixed[4] = 81 * phase
-    near = (d, -d, 3 * d, -3 * d) if d else (1, -1)
-    return _Places(p, np.stack([p - back for back in near]), matrix * h * w + x, fixed)
-
-
-def _row(above: Ints, before: Ints, mean: Ints) -> Ints:
-    """What the rows before tell of every place of some rows: (5, rows, places)."""
-    found = np.zeros((5, *above.shape), np.int32)
-    up, trend, cu, ce, seen = found[..., 3:-3]
-    one, two = (tuple(x[:, 3 + i : x.shape[1] - 3 + i] for i in range(-2, 3)) for x in (above, before))
-    up += 5 * one[2] + 3 * (one[1] + one[3]) + one[0] + one[4] + 2 * two[2] + two[1]
-    trend += mean[:, :-6] + mean[:, 6:] + mean[:, 1:-5] + mean[:, 5:-1]
-    trend += 2 * (mean[:, 2:-4] + mean[:, 3:-3] + mean[:, 4:-2])
-    trend //= 10
-    cu[:], ce[:] = coarse(up), coarse(trend)
-    np.add(3 * np.minimum(one[2], 2), np.minimum(two[2], 2), out=seen)
-    return found

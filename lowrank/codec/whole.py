@@ -16,9 +16,9 @@ import scipy.fft
 import scipy.linalg
 
 from lowrank.allot import allotted_ranks
+from lowrank.codec.coders import Coder, Ints
 from lowrank.codec.container import Header, damaged, step_size
-from lowrank.codec.entropy import Coder, Ints
-from lowrank.codec.waves import code_factors
+from lowrank.codec.rows import code_factors
 from lowrank.color import Array
 from lowrank.parallel import Progress, idle
 from lowrank.quantize import best_shifts, dequantize, quantize_by_cost

@@ -98,8 +98,8 @@ RESOLVED = 1e-4
 def _best_exact(a: Array, k: int) -> Method:
     """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart.
 
-    Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Small square ones of float32
-    take up to a third longer by way of it, which is of float64, and have better singular values for that.
+    Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Small square ones of
+    float32 take up to a third longer by way of it, which is of float64, and have better singular values for that.
     """
     short, long = sorted(a.shape)
     if k == short:

@@ -158,7 +158,8 @@ def orthonormal(Y: Array, floor: float, *bases: Array, first: Sequence[Array] = 
             inside = Q.T @ Y
             Y = Y - Q @ inside
             found = max(found, float(np.abs(inside).max(initial=0.0)))
-        Y = Y @ inverse_root(gram_of(Y), 0.1 if again else floor).astype(Y.dtype)
+        gram = (Y.T @ Y).astype(np.float64) if again else gram_of(Y)  # of what is nearly orthonormal, float32 will do
+        Y = Y @ inverse_root(gram, 0.1 if again else floor).astype(Y.dtype)
         if again and found < 0.5:
             break
     return Y

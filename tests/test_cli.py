@@ -725,9 +725,12 @@ def test_output_that_cannot_be_delivered_is_an_error(photo):
 def test_ctrl_c_is_one_line(tmp_path):
     pipe = tmp_path / "endless.png"
     os.mkfifo(pipe)
+    # a shell has its jobs in the background deaf to Ctrl+C, and what they start: these tests among them, perhaps
+    hears = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command("curve", pipe), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as process:
+        signal.signal(signal.SIGINT, hears)
         ours = os.open(pipe, os.O_RDWR)  # a reader and a writer, so that neither side waits for the other here
         os.write(ours, b"some bytes")
         while process.poll() is None and any(fcntl.ioctl(ours, termios.FIONREAD, bytes(4))):

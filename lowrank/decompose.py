@@ -65,9 +65,13 @@ def _sketched(a: Array, asked: Request, progress: Progress, *, krylov: bool) -> 
     if k == 0:
         return _exact(a, asked, progress)
     try:
-        return sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, total=total, progress=progress)
+        svd = sketched_svd(a, k, tol=tol, seed=seed, krylov=krylov, total=total, progress=progress)
     except RangeTooLargeError as error:
         return _best_exact(a, k)(a, asked._replace(flat=error.flat), progress)
+    rest, rounding = float(svd.rest), float(np.finfo(np.float64).eps * svd.total)
+    if a.dtype == np.float64 and 16 * rounding < rest < 8 * rounding / tol:  # there is an error, which squares blur
+        return _exact(a, asked, progress)
+    return svd
 
 
 def _blocked(a: Any, asked: Request, progress: Progress) -> SVD:

@@ -3,7 +3,9 @@
 How good a range is, its Ritz values tell (`lowrank.ritz`): blocks are added until it is good enough.
 
 ``A A^T`` times a block is spanned by the next block and those before: but for rounding, a block is coupled to its two
-neighbours alone. That saves a third of what it takes to make them orthogonal, and most of the matrix of Ritz values.
+neighbours alone, as long as no part of an image is left out. That saves a third of what it takes to make blocks
+orthogonal, and most of the matrix of Ritz values. (With the first block they are coupled by rounding, where the first
+singular value is large.)
 
 The loop calls only NumPy's BLAS. SciPy's wheel brings a second one, and the spinning threads of two on the same cores
 take longer than one thread alone.
@@ -33,6 +35,8 @@ FLAT = 1e-2
 SPREAD = 0.25
 #: Random directions that are searched for what the range misses.
 PROBES = 4
+#: How often subspace iteration, whose range does not grow, takes such directions in.
+RESTARTS = 3
 
 
 class RangeTooLargeError(ArithmeticError):
@@ -80,17 +84,22 @@ def find_range(
     Q, B, gram = np.empty((m, room), a.dtype), np.empty((n, room), a.dtype), np.zeros((room, room))
     resolution = 8 * float(np.finfo(a.dtype).eps)
     floor = resolution * total**0.5  # anything shorter is rounding
-    kept, near, due, share = 0, 0, k + 2 * width if krylov else k, 0.0
+    kept, near, due, share, cut, restarts = 0, 0, k + 2 * width if krylov else k, 0.0, False, 0
     ritz = Ritz(k, total, tol, floor, krylov)
     while True:
         Y = _new_directions(Y, Q[:, :kept], max(near - width, 0), floor, width, rng)
         size = kept + Y.shape[1]
-        if max(size, due - width // 2) > room:
+        if size > room:
             raise RangeTooLargeError
         Z = a.across(Y)
-        Q[:, kept:size], B[:, kept:size] = Y, Z
-        gram[near:size, kept:size] = B[:, near:size].T @ Z
-        gram[kept:size, near:kept] = gram[near:kept, kept:size].T
+        turned = np.eye(size - kept)
+        if not kept:  # a large singular value that was spread over many columns would drown the others in its rounding
+            turned = np.linalg.eigh(gram_of(Z))[1]
+            Y = Y @ turned.astype(a.dtype)
+        Q[:, kept:size], B[:, kept:size] = Y, Z if kept else Z @ turned.astype(a.dtype)
+        for rows in (slice(0, min(width, near)), slice(near, size)):
+            gram[rows, kept:size] = B[:, rows].T @ B[:, kept:size]
+            gram[kept:size, rows] = gram[rows, kept:size].T
         share = max(share, min(0.95, size / max(1.8 * k, size, due)))
         progress(share)
         new, unseen = float(np.trace(gram[kept:size, kept:size])), total - float(np.trace(gram[:size, :size]))
@@ -104,13 +113,16 @@ def find_range(
                 missed = _missed_directions(a, Q[:, :size], float(ritz.values[k - 1]), floor, rng)
                 if not missed.size:
                     return Range(Q[:, :size], B[:, :size], ritz.values, ritz.vectors, ritz.excess)
-            if krylov:
-                due = size + width * (2 if missed.size else ritz.turns_left)
-        Y = a.back(Z, inverse_root(gram[kept:size, kept:size], 0.0))
+            turns, restarts = 2 if missed.size else ritz.turns_left, restarts + bool(missed.size)
+            if size + (turns - 0.5 if krylov else turns / 2) * width > room or (restarts > RESTARTS and not krylov):
+                raise RangeTooLargeError
+            due = size + turns * width if krylov else k
+        Y = a.back(Z, turned @ _scaling(gram[kept:size, kept:size], resolution))
         if missed.size:  # a Krylov range goes on from them, and from random columns with them
             Y = np.hstack([missed * total**0.5, Y])[:, : missed.shape[1] if krylov else width]
-        if krylov:  # what missed directions push out of a block stays coupled to all that follow
-            near, kept = near if missed.size else kept, size
+        if krylov:  # a block of whose image a part is left out stays coupled to all that follow
+            cut = cut or bool(missed.size)
+            near, kept = near if cut else kept, size
 
 
 def column_bands(a: Array, count: int, rng: np.random.Generator) -> Array:
@@ -179,6 +191,16 @@ def inverse_root(gram: NDArray[np.float64], floor: float) -> NDArray[np.float64]
     values, vectors = np.linalg.eigh(gram)
     kept = values > max(floor**2, 1e-12 * values.max(initial=0.0))
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
+
+
+def _scaling(gram: NDArray[np.float64], resolution: float) -> NDArray[np.float64]:
+    """Return an invertible X that makes ``X^T gram X = I``, but for what is so short that it is rounding.
+
+    That part stays too: a Krylov range has to hold the whole image of a block.
+    """
+    values, vectors = np.linalg.eigh(gram)
+    longest = float(values.max(initial=0.0))
+    return np.asarray(vectors / np.sqrt(values.clip(resolution**2 * longest))) if longest > 0 else vectors
 
 
 def _missed_directions(a: Products, Q: Array, smallest: float, floor: float, rng: np.random.Generator) -> Array:

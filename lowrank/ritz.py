@@ -59,7 +59,8 @@ class Ritz:
             earlier = self.owed(gram, 2 * new) - gain
         else:
             gain, earlier = self.sum - before, self.gain
-        self.gain = gain if gain > 1e-13 * self.total else 0.0  # which is rounding
+        rounding = min(self.floor * self.total**0.5, 1e-13 * self.total)
+        self.gain = gain if gain > rounding else 0.0
         rate = self.gain / earlier if earlier > 0 else np.sign(self.gain)
         self.rate = float(np.clip(rate, LEAST_RATE[self.krylov], HIGHEST_RATE))
         self.left = max(self.total - self.sum, float(self.values[self.k :].sum()), self.floor**2)
@@ -67,8 +68,10 @@ class Ritz:
 
     @property
     def turns_left(self) -> int:
-        """How many Krylov blocks more it takes, as far as can be told: not at all while they gain more and more."""
-        return 1 if self.rate == HIGHEST_RATE else 1 + int(np.count_nonzero(self._excesses(LIKELY_FALL)[1:] > self.tol))
+        """How many turns more it takes, as far as can be told: not at all while Krylov blocks gain more and more."""
+        if not np.isfinite(self.excess) or (self.krylov and self.rate == HIGHEST_RATE):
+            return 1
+        return 1 + int(np.count_nonzero(self._excesses(LIKELY_FALL if self.krylov else 1.0)[1:] > self.tol))
 
     def _excesses(self, fall: float) -> NDArray[np.float64]:
         """Return by how much the error exceeds the optimum, as a share of it: now, and after each turn to come."""

@@ -76,7 +76,9 @@ def sketched_svd(
     Returns
     -------
     SVD
-        Of rank k, in the dtype of `a`; its `excess` is the estimate that ended the search.
+        Of rank k, in the dtype of `a`; its `excess` is the estimate that ended the search. In float64 errors below 1e-8
+        of the norm are rounding to it, since it squares; and where repeated singular values lie a percent or less above
+        a flat rest, it may miss some of them.
 
     Raises
     ------

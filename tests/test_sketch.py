@@ -75,7 +75,7 @@ def test_power_laws_are_within_the_estimate(power, dtype, shape, k, krylov, seed
     try:
         svd = sketched_svd(a, k, tol=1e-3, krylov=krylov, seed=seed)
     except RangeTooLargeError:
-        svd = truncated_svd(a, k, method="krylov")
+        svd = truncated_svd(a, k, method="krylov" if krylov else "subspace")
         assert svd.excess == 0
     assert excess(a, svd, (1, k)) <= svd.excess + 1e-6
     assert svd.excess <= 1e-3

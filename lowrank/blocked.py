@@ -97,7 +97,7 @@ def blocked_svd(
     dtype = checked_dtype(a.shape, a.dtype)
     report = _Report(progress)
     krylov, qr = (plan(a, k, dtype.itemsize, memory) for plan in (_krylov_plan, _qr_plan))
-    likely = 1.6 * k + 32 * max(-math.log10(tol), 1.0) + 24  # columns, as `decompose` reckons
+    likely = 1.6 * k + 32 * max(-math.log10(tol), 1.0) + 24  # columns, by and large
     if krylov and not (qr and likely > LARGEST_SHARE * min(a.shape)):
         slabs = slabs_of(a, dtype, krylov.rows, report.within_pass, along_columns=_stored_by_columns(a))
         try:

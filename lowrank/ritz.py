@@ -12,18 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: What a turn gains, as a share of the turn before, is reckoned to be at least this much, by whether all blocks are
-#: kept. Subspace iteration gains fast at first and slowly in the end.
-LEAST_RATE, HIGHEST_RATE = {True: 0.05, False: 0.5}, 0.99
-#: That share falls too, from a Krylov block to the next: on photographs to 0.5 to 0.8 of itself. What is reckoned with
-#: where the error is estimated, and where the next look at it is planned.
-FALL, LIKELY_FALL = 0.85, 0.75
+#: kept: subspace iteration gains fast at first and slowly in the end.
+LEAST_RATE = {True: 0.05, False: 0.5}
+#: And at most this much: more is no series that ends.
+HIGHEST_RATE = 0.99
+#: To what share of itself the rate falls from a Krylov block to the next, where the error is estimated: on photographs
+#: it falls to 0.5 to 0.8.
+FALL = 0.85
+#: The same where the next look at the error is planned.
+LIKELY_FALL = 0.75
 
 
 class Ritz:
     """Ritz values and vectors, largest first, and what they tell of the distance to the optimum.
 
     A turn adds to the sum of the k largest a share of what the turn before did, the `rate`, and that falls from turn to
-    turn, so what is missing is the rest of a series. The estimate is 1.1 to 3 times the truth, measured on photographs.
+    turn, so what is missing is the rest of a series. The estimate is 1.1 to 3 times the truth on most photographs.
 
     Parameters
     ----------

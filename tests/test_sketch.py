@@ -163,6 +163,28 @@ def test_repeated_singular_values_beyond_a_block_are_not_missed(monkeypatch):
     assert excess(a, sketched_svd(a, 80), [60]) > 0.1
 
 
+SPECTRA = {  # repeated values that are found one by one, and a first one that drowns the others where it is squared
+    "60 times 1": (np.r_[np.ones(60), 0.9 * np.arange(1, 541.0) ** -0.5], 600, 700, 60, np.float32),
+    "60 times 1, float64": (np.r_[np.ones(60), 0.9 * np.arange(1, 541.0) ** -0.5], 600, 700, 90, np.float64),
+    "60 times 1/i": (np.repeat(1 / np.arange(1, 11.0), 60), 600, 700, 80, np.float32),
+    "1000, then 1/i": (np.r_[1e3, 1 / np.arange(1, 300.0)], 300, 420, 50, np.float32),
+    "a million, then 1/i": (np.r_[1e6, 1 / np.arange(1, 300.0)], 300, 420, 50, np.float64),
+    "a million, then slowly": (np.r_[1e6, np.arange(1, 300.0) ** -0.6], 300, 420, 30, np.float64),
+    "slowly": (np.arange(1, 301.0) ** -0.3, 300, 420, 90, np.float64),
+}
+
+
+@pytest.mark.parametrize("method", ["krylov", "subspace"])
+@pytest.mark.parametrize("name", SPECTRA)
+def test_spectra_that_lead_astray(name, method):
+    s, m, n, k, dtype = SPECTRA[name]
+    a = of_spectrum(s, m, n, dtype=dtype)
+    svd = truncated_svd(a, k, method=method)
+    assert_sound(a, svd, k)
+    assert svd.excess <= 1e-3
+    assert excess(a, svd, (1, k // 2, k)) <= 1e-3  # the estimate may be less: it knows of no copies to come
+
+
 def test_a_block_that_was_cleared_of_too_little_is_cleared_again():
     """Y is mostly of the basis; cleared first of another column of it, it takes a third time to be free of rounding."""
     rng = np.random.default_rng(0)

@@ -86,17 +86,15 @@ def find_range(
     floor = resolution * total**0.5  # anything shorter is rounding
     kept, near, due, share, cut, restarts = 0, 0, k + 2 * width if krylov else k, 0.0, False, 0
     ritz = Ritz(k, total, tol, floor, krylov)
+    # a large singular value that is spread over many columns would drown the others in its rounding
+    Y = Y @ np.linalg.eigh(gram_of(Y))[1][:, ::-1].astype(a.dtype)
     while True:
         Y = _new_directions(Y, Q[:, :kept], max(near - width, 0), floor, width, rng)
         size = kept + Y.shape[1]
         if size > room:
             raise RangeTooLargeError
         Z = a.across(Y)
-        turned = np.eye(size - kept)
-        if not kept:  # a large singular value that was spread over many columns would drown the others in its rounding
-            turned = np.linalg.eigh(gram_of(Z))[1]
-            Y = Y @ turned.astype(a.dtype)
-        Q[:, kept:size], B[:, kept:size] = Y, Z if kept else Z @ turned.astype(a.dtype)
+        Q[:, kept:size], B[:, kept:size] = Y, Z
         for rows in (slice(0, min(width, near)), slice(near, size)):
             gram[rows, kept:size] = B[:, rows].T @ B[:, kept:size]
             gram[kept:size, rows] = gram[rows, kept:size].T
@@ -117,7 +115,7 @@ def find_range(
             if size + (turns - 0.5 if krylov else turns / 2) * width > room or (restarts > RESTARTS and not krylov):
                 raise RangeTooLargeError
             due = size + turns * width if krylov else k
-        Y = a.back(Z, turned @ _scaling(gram[kept:size, kept:size], resolution))
+        Y = a.back(Z, _scaling(gram[kept:size, kept:size], resolution))
         if missed.size:  # a Krylov range goes on from them, and from random columns with them
             Y = np.hstack([missed * total**0.5, Y])[:, : missed.shape[1] if krylov else width]
         if krylov:  # a block of whose image a part is left out stays coupled to all that follow

@@ -63,11 +63,14 @@ class Ritz:
             earlier = self.owed(gram, 2 * new) - gain
         else:
             gain, earlier = self.sum - before, self.gain
-        rounding = min(self.floor * self.total**0.5, 1e-13 * self.total)
+        self.left = max(self.total - self.sum, float(self.values[self.k :].sum()), self.floor**2)
+        resolution = self.floor * self.total**0.5
+        # what is left of a matrix of low rank is rounding, and so are its gains
+        rounding = 0.1 * resolution if self.left <= resolution else 0.0
+        rounding = max(rounding, min(resolution, 1e-13 * self.total))
         self.gain = gain if gain > rounding else 0.0
         rate = self.gain / earlier if earlier > 0 else np.sign(self.gain)
         self.rate = float(np.clip(rate, LEAST_RATE[self.krylov], HIGHEST_RATE))
-        self.left = max(self.total - self.sum, float(self.values[self.k :].sum()), self.floor**2)
         self.excess = float(self._excesses(FALL if self.krylov else 1.0)[0]) if np.isfinite(earlier) else np.inf
 
     @property
@@ -89,7 +92,8 @@ class Ritz:
         """
         known = len(self.values)
         border = self.vectors.T @ beside
-        shortest = 10 * self.floor / self.total**0.5 * np.sqrt(self.values[: self.k].clip(0) * self.values[self.k - 1])
+        theta = self.values[: self.k].clip(0)  # rounding makes some of a matrix of low rank negative
+        shortest = 10 * self.floor / self.total**0.5 * np.sqrt(theta * theta[-1])
         coupled = np.linalg.norm(border[: self.k], axis=1) > shortest
         p = int(coupled.argmax()) if coupled.any() else self.k
         inner = np.block([[np.diag(self.values[p:]), border[p:]], [border[p:].T, below]])

@@ -230,7 +230,8 @@ def _straightened(V: Array) -> Array:
     try:
         L = np.linalg.cholesky(gram_of(V)).astype(np.float64, copy=False)
         if L.diagonal().min() > 1e-5:
-            return np.asarray(V @ _inverse(L).T.astype(V.dtype))
+            straight: Array = V @ _inverse(L).T.astype(V.dtype)
+            return straight if L.diagonal().min() > 0.1 else _straightened(straight)  # which rounding has bent again
     except np.linalg.LinAlgError:
         pass
     Q, R = np.linalg.qr(V)  # which takes columns too that depend on each other

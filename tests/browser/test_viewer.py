@@ -475,6 +475,36 @@ def test_allotted_ranks_are_right_at_full_size_too(fresh):
     check_detail(viewer, right, 20)
 
 
+def test_a_run_that_was_overtaken_takes_nothing_away(fresh):
+    viewer = fresh()
+    viewer.page.add_init_script(
+        """window.Blob = class extends Blob {
+          constructor(parts, options) {
+            const own = options?.type === 'text/javascript' && /class (Viewer|Needle) /.test(parts[0]);
+            super(!own ? parts : [parts[0].replace('export default', '') + `
+              export default (given) => {
+                const clear = mount(given);
+                (globalThis.clearings ??= []).push(clear);
+                return clear;
+              };`], options);
+          }
+        };"""
+    )
+    viewer.open(picture="portrait", rank=50)
+    viewer.focus("stage")
+    viewer.press("+", "+")
+    viewer.mode(MODES["layer"])
+    assert viewer.page.evaluate("clearings.length") >= 2  # the viewer's, and that of the mark in the chart
+    viewer.page.evaluate("clearings.forEach((clear) => clear())")  # as Streamlit does when it has newer data already
+    assert viewer.zoom() == 225
+    viewer.stop(20)
+    viewer.drawn(20)
+    assert viewer.find("modes").get_by_role("radio", checked=True).get_attribute("value") == "layer"
+    expect(viewer.page.locator(".lowrank-needle")).to_have_text(re.compile("20"))
+    viewer.page.get_by_role("link", name="Learn").click()
+    expect(viewer.page.locator(".lowrank-needle")).to_have_count(0)
+
+
 def test_zoom_by_buttons_wheel_and_double_click_keeps_what_one_points_at(viewer):
     box = viewer.find("stage").bounding_box()
     mouse, x, y = viewer.page.mouse, box["x"] + 0.25 * box["width"], box["y"] + 0.75 * box["height"]

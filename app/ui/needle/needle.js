@@ -79,6 +79,7 @@ export default function mount({ parentElement, data }) {
   if (!needles.has(parentElement)) needles.set(parentElement, new Needle(parentElement));
   needles.get(parentElement).update(data);
   return () => {
+    if (parentElement.isConnected) return; // Streamlit also clears up after a run that a later one has overtaken
     needles.get(parentElement)?.dispose();
     needles.delete(parentElement);
   };

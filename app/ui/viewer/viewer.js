@@ -386,6 +386,7 @@ export default function mount({ parentElement, data, setStateValue }) {
   viewer.setState = setStateValue;
   viewer.update(data);
   return () => {
+    if (parentElement.isConnected) return; // Streamlit also clears up after a run that a later one has overtaken
     viewer.dispose();
     viewers.delete(parentElement);
   };

@@ -228,6 +228,7 @@ def clear_up(left: dict[str, float], now: float) -> None:
         freed |= sum(values.drop(who) for values in store.STORES) > 0
         if now - left.setdefault(who, now) >= limits.FAREWELL:
             server.close_session(who)  # with its uploads
+            server.media_file_mgr.remove_orphaned_files()  # the first time only marks those for download
             session.known.discard(who)
             del left[who]
             freed = True

@@ -10,9 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 from starlette.exceptions import HTTPException
+from streamlit.runtime import media_file_manager
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from app import server
 from app.ui import limits, session, store
+from app.ui.viewer import publish
 
 OWN, OTHER = "own", "other"
 
@@ -37,7 +41,10 @@ def streamlit_has(monkeypatch):
     def says(active=(), **files):
         closed = []
         here = SimpleNamespace(
-            uploaded_file_mgr=Held(**files), is_active_session=active.__contains__, close_session=closed.append
+            uploaded_file_mgr=Held(**files),
+            media_file_mgr=MediaFileManager(MemoryMediaFileStorage("/media")),
+            is_active_session=active.__contains__,
+            close_session=closed.append,
         )
         monkeypatch.setattr(server.runtime, "get_instance", lambda: here)
         return closed
@@ -246,6 +253,29 @@ def test_a_tab_that_comes_back_is_not_closed(streamlit_has):
     assert closed == []  # it left anew
     server.clear_up(left, 101.0 + 2 * limits.FAREWELL)
     assert closed == [OWN]
+
+
+def test_what_a_browser_still_fetches_outlives_a_run_that_was_cut_short_but_not_its_tab(streamlit_has, monkeypatch):
+    monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: OWN)
+    monkeypatch.setattr(session, "token", str)
+    streamlit_has()
+    session.known.add(OWN)
+    files = server.runtime.get_instance().media_file_mgr
+    address = publish(b"factors", "application/zip", "name", "digest").removeprefix("/media/")
+
+    def run_that_asks_for_nothing():
+        files.clear_session_refs(OWN)
+        files.remove_orphaned_files()
+
+    run_that_asks_for_nothing()
+    assert files.read_file(address.removesuffix(".zip")) is not None
+    publish(b"factors", "application/zip", "name", "digest")
+    run_that_asks_for_nothing()
+    assert files.read_file(address.removesuffix(".zip")) is not None
+    left = {}
+    for now in (0.0, limits.FAREWELL):
+        server.clear_up(left, now)
+    assert files.read_file(address.removesuffix(".zip")) is None
 
 
 def test_uploads_of_a_closed_tab_are_gone_within_three_minutes():

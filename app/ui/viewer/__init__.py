@@ -48,10 +48,12 @@ class Mark(NamedTuple):
 def publish(data: bytes, mime: str, name: str, digest: str) -> str:
     """Put bytes where this session's browser can fetch them, and return the address, which only this session knows.
 
-    Streamlit's own store for pictures: session-bound, streamed, and left uncompressed. To be called again on every run:
-    what a run did not ask for is dropped. The address is a digest of type, file name and content, of which it takes
-    samples where that is long. So the file name, which is shown to nobody, is the picture's digest under a secret of
-    the session: no two pictures share an address, and none can be worked out, not even from the same picture.
+    Streamlit's own store: session-bound, streamed, and left uncompressed. To be called again on every run: what a run
+    did not ask for is dropped, and a download one run later. That run is why these are downloads: where the hand cuts
+    one short before it has asked, the browser may still be fetching. The address is a digest of type, file name and
+    content, of which it takes samples where that is long. So the file name, which is shown to nobody, is the picture's
+    digest under a secret of the session: no two pictures share an address, and none can be worked out, not even from
+    the same picture.
 
     Parameters
     ----------
@@ -65,7 +67,9 @@ def publish(data: bytes, mime: str, name: str, digest: str) -> str:
     """
     from streamlit.runtime import get_instance
 
-    return get_instance().media_file_mgr.add(data, mime, f"lowrank-{name}", session.token(digest))
+    return get_instance().media_file_mgr.add(
+        data, mime, f"lowrank-{name}", session.token(digest), is_for_static_download=True
+    )
 
 
 def viewer(

@@ -6,6 +6,7 @@ picture a stack of three planes, a plain matrix no stack at all: the leading axe
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from lowrank.errors import RankError, TensorError
+
+#: How many numbers at a time are float64: they stay in the cache.
+_PIECE = 2**17
 
 #: Any real floating dtype.
 Array = NDArray[np.floating]
@@ -255,9 +259,18 @@ def check_norm(norm: float, dtype: np.dtype[np.floating]) -> None:
 
 def squared_norm(a: Array) -> NDArray[np.float64]:
     """Squared Frobenius norm of each matrix, in float64; shape (..., m, n) -> (...)."""
+    if a.shape[-1] == 1 or a.strides[-2] < a.strides[-1]:  # in the order of memory
+        a = np.swapaxes(a, -1, -2)
+    *stack, m, n = a.shape
+    planes = a.reshape(math.prod(stack), m, n)
+    norm = np.zeros(len(planes))
+    rows = max(1, _PIECE // max(n, 1))
+    together = max(1, rows // max(m, 1))
     with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the result
-        norm: NDArray[np.float64] = np.einsum("...ij,...ij->...", a, a, dtype=np.float64)
-    return norm
+        for i, j in itertools.product(range(0, len(planes), together), range(0, m, rows)):
+            wide = planes[i : i + together, j : j + rows].astype(np.float64, copy=False)
+            norm[i : i + together] += np.vecdot(wide, wide).sum(-1)
+    return norm.reshape(stack)
 
 
 def exact_svd(a: object) -> SVD:

@@ -427,3 +427,14 @@ def test_truncated_factors_of_a_single_matrix_can_be_built_without_a_rest():
 def test_the_squared_norm_of_float32_is_summed_in_float64():
     a = np.full((1000, 1000), 1.1, np.float32)
     assert squared_norm(a) == pytest.approx(float(np.float32(1.1)) ** 2 * 1e6, rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (300, 1000), (3, 400, 500), (2, 3, 40, 50), (4000, 9, 8), (2, 600, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_squared_norm_is_the_same_in_pieces_and_layouts(shape, dtype):
+    a = gaussian(*shape).astype(dtype)
+    found = squared_norm(a)
+    np.testing.assert_allclose(found, np.square(a, dtype=np.float64).sum((-2, -1)), rtol=1e-12)
+    np.testing.assert_array_equal(squared_norm(np.swapaxes(a, -1, -2)), found)
+    first = (0,) * (len(shape) - 2)
+    assert squared_norm(a[first]) == found[first]

@@ -54,7 +54,7 @@ class Ritz:
         known = len(self.values)
         if known in (0, len(gram)):  # the first, or another of the same size
             values, vectors = np.linalg.eigh(gram)
-            self.values, self.vectors = values[::-1], vectors[:, ::-1]
+            self.values, self.vectors = values[::-1], np.ascontiguousarray(vectors[:, ::-1])
         else:
             self._extend(gram[:known, known:], gram[known:, known:])
         before, self.sum = self.sum, float(self.values[: self.k].sum())

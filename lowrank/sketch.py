@@ -191,7 +191,7 @@ def project(a: Products, found: Range, k: int, total: float, rng: np.random.Gene
     """
     W = found.vectors[:, :k].astype(a.dtype)
     U = found.Q @ W
-    V, s = _lengths(a, U, found.B @ W)
+    V, s = _lengths(a, U, (W.T @ found.B.T).T)
     svd = factors(U, V, s, total, float(found.values[k:].sum()), rng)
     return SVD(svd.U, svd.s, svd.Vt, svd.total, svd.rest, found.excess)
 
@@ -216,7 +216,7 @@ def factors(U: Array, V: Array, s: NDArray[np.float64], total: float, least: flo
     r = int((s > 8 * np.finfo(U.dtype).eps * total**0.5).sum())
     s[r:] = 0.0
     V[:, :r] /= s[:r].astype(U.dtype)
-    if r and s[r - 1] < 1e-3 * s[0]:  # the small ones caught rounding of the large ones
+    if r and s[r - 1] < 5e-4 * s[0]:  # the small ones caught rounding of the large ones
         V[:, :r] = _straightened(V[:, :r])
     if r < len(s):  # beyond the rank of the matrix any orthonormal vectors will do
         V[:, r:] = orthonormal(gaussian(rng, len(V), len(s) - r, U.dtype), 0.0, V[:, :r])

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from lowrank import rangefinder, read_image, sketch, to_planes
 from lowrank.decompose import TOLERANCES, truncated_svd
 from lowrank.rangefinder import RangeTooLargeError
+from lowrank.ritz import Ritz
 from lowrank.sketch import _leading_in_float32, gram_svd, sketched_svd
 from lowrank.svd import exact_svd
 
@@ -91,6 +92,31 @@ def test_a_matrix_of_rank_k_is_found_whole(rank, dtype, method):
         svd = truncated_svd(a, k, method=method)
         np.testing.assert_allclose(svd.reconstruct(), a, atol=50 * np.finfo(dtype).eps)
         assert_sound(a, svd, k)
+
+
+@pytest.mark.parametrize("k", [40, 80, 120])
+@pytest.mark.parametrize("tol", TOLERANCES.values())
+@pytest.mark.parametrize("name", ["stereo_motorcycle", "retina", "hubble"])
+def test_a_range_is_looked_at_when_it_is_good_enough(name, tol, k, monkeypatch):
+    """A look is a decomposition, and may take longer than a block: as a rule there is one, and no block too many."""
+    looks = []
+
+    class Watched(Ritz):
+        def look(self, gram, new):
+            super().look(gram, new)
+            looks.append((len(gram), self.excess))
+
+    monkeypatch.setattr(rangefinder, "Ritz", Watched)
+    a = PICTURES[name]()
+    sketched_svd(a, k, tol=tol)
+    planned = looks.copy()
+    looks.clear()
+    monkeypatch.setattr(Watched, "turns_left", 1)
+    monkeypatch.setattr(rangefinder, "_first_look", lambda *_: (0.0, 0.0))
+    sketched_svd(a, k, tol=tol)
+    needed = looks[-1][0]
+    assert len(planned) <= 2
+    assert planned[-1][0] <= max(needed, k + 2 * rangefinder.BLOCK) + rangefinder.BLOCK
 
 
 def test_where_the_plain_sketch_fails_ours_does_not():

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowrank.errors import RankError
+from lowrank.pace import BLOCK
 from lowrank.parallel import Progress
-from lowrank.rangefinder import BLOCK, RangeTooLargeError, band_weights, find_range
+from lowrank.rangefinder import RangeTooLargeError, band_weights, find_range
 from lowrank.sketch import factors, project, scale, transposed, with_exponent
 from lowrank.slabs import Slabs, slabs_of
 from lowrank.svd import SVD, Array, check_norm, checked_dtype, exact_svd
@@ -164,7 +165,7 @@ def _krylov(slabs: Slabs, k: int, plan: Plan, tol: float, seed: int, progress: P
     if k:
         start = np.ldexp(start, -slabs.exponent)
         a = _Transposed(slabs)
-        found = find_range(a, start, k, total, tol, rng, progress, room=plan.room, steepness=0.0)
+        found = find_range(a, start, k, total, tol, rng, progress, room=plan.room, exact=False)
         svd = project(a, found, k, total, rng)
     else:
         svd = SVD(

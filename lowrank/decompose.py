@@ -120,7 +120,7 @@ def _chosen(a: Array, k: int, tol: float) -> Method:
     """
     short, long = sorted(a.shape)
     width = 1.5 * k + 32 * max(-math.log10(tol), 1.0) + 64
-    worth = (0.69 if a.dtype == np.float32 else 0.57) - 0.1 * min(long / short - 1, 2.0)
+    worth = (0.75 if a.dtype == np.float32 else 0.57) - 0.1 * min(long / short - 1, 2.0)
     return _krylov if k and width <= worth * short else _best_exact(a, k)
 
 

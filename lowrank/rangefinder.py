@@ -13,35 +13,26 @@ take longer than one thread alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lowrank.pace import Pace
 from lowrank.parallel import Progress
 from lowrank.products import Products
 from lowrank.ritz import Ritz
 from lowrank.svd import Array
 
-#: Columns of a Krylov block: narrow ones need fewer products, wide ones are multiplied faster.
-BLOCK = 48
-#: A new direction that holds less than this many times the mean energy of those left shows a flat spectrum. Noise
-#: gives 2, photographs 4 and more as long as the range is smaller than the rank.
-STEEPNESS = 3.0
 #: Share of the first singular value down to which float32 tells those of a Gram matrix apart.
 FLAT = 1e-2
+#: Where they are, a full decomposition in float32 is fast: a range of noise may have this part of the room.
+ROOM_OF_FLAT = 0.6
 #: Random share of the weights in the first block.
 SPREAD = 0.25
 #: Random directions that are searched for what the range misses.
 PROBES = 4
-#: A Krylov range is looked at when a new direction holds less than this share of the energy of one at column k: on
-#: photographs it is good to a hundredth then, and at `PER_DIGIT` times that share to a thousandth.
-FADED = 0.5
-PER_DIGIT = 0.78
-#: Where a look takes longer than a turn, at this part of the share.
-LATER = 0.8
 #: How often subspace iteration, whose range does not grow, takes such directions in.
 RESTARTS = 3
 
@@ -78,13 +69,13 @@ def find_range(
     *,
     room: int,
     krylov: bool = True,
-    steepness: float = STEEPNESS,
+    exact: bool = True,
 ) -> Range:
     """Return a range that holds the best rank-k approximation of `a`, (m, n), up to `tol`.
 
     It begins with the columns of Y, and each turn multiplies by ``A^T`` and by ``A`` once and makes the new block
-    orthonormal to those kept. A range that would need more than `room` columns, or a spectrum flatter than `steepness`
-    allows, ends the search.
+    orthonormal to those kept. A range that would need more than `room` columns ends the search; as soon as that is seen
+    in what the blocks hold, if a full decomposition is possible, and `exact`.
     """
     m, n = a.shape
     width = Y.shape[1]
@@ -93,7 +84,7 @@ def find_range(
     resolution = 8 * float(np.finfo(a.dtype).eps)
     floor = resolution * total**0.5  # anything shorter is rounding
     kept, near, share, cut, restarts = 0, 0, 0.0, False, 0
-    faded, due = _first_look(m * n, k, width, tol) if krylov else (0.0, k)
+    pace = Pace(m, n, k, width, tol, krylov)
     ritz = Ritz(k, total, tol, floor, krylov)
     # a large singular value that is spread over many columns would drown the others in its rounding
     Y = Y @ np.linalg.eigh(gram_of(Y))[1][:, ::-1].astype(a.dtype)
@@ -107,17 +98,16 @@ def find_range(
         for rows in (slice(0, min(width, near)), slice(near, size)):
             gram[rows, kept:size] = B[:, rows].T @ B[:, kept:size]
             gram[kept:size, rows] = gram[rows, kept:size].T
-        share = max(share, min(0.95, size / max(1.8 * k, size, due)))
+        share = max(share, min(0.95, size / max(1.8 * k, size, pace.due)))
         progress(share)
         new, unseen = float(np.trace(gram[kept:size, kept:size])), total - float(np.trace(gram[:size, :size]))
-        mean = new / (size - kept)
-        if kept and size <= k and mean * (m - size) < steepness * unseen and unseen > resolution * total:
-            raise RangeTooLargeError(flat=mean >= FLAT**2 * np.linalg.eigvalsh(gram[:width, :width])[-1])
+        pace.add(kept, size, new, unseen if unseen > resolution * total else 0.0)
+        if exact and pace.noisy and size <= k:
+            flat = bool(pace.mean >= FLAT**2 * np.linalg.eigvalsh(gram[:width, :width])[-1])
+            if pace.of_noise > room * (ROOM_OF_FLAT if flat else 1.0):
+                raise RangeTooLargeError(flat=flat)
         missed = Y[:, :0]
-        if kept <= k < size:
-            faded *= mean
-        if size >= due or (size >= k + 2 * width and mean < faded) or k + width <= size <= room < size + width:
-            faded = 0.0  # from now on a look plans the next
+        if pace.worth_a_look(size) or k + width <= size <= room < size + width:
             ritz.look(gram[:size, :size], size - kept)
             if ritz.excess <= tol:
                 missed = _missed_directions(a, Q[:, :size], float(ritz.values[k - 1]), floor, rng)
@@ -125,26 +115,14 @@ def find_range(
                     return Range(Q[:, :size], B[:, :size], ritz.values, ritz.vectors, ritz.excess)
             turns, restarts = 2 if missed.size else ritz.turns_left, restarts + bool(missed.size)
             if size + (turns - 0.5 if krylov else turns / 2) * width > room or (restarts > RESTARTS and not krylov):
-                raise RangeTooLargeError
-            due = size + turns * width if krylov else k
+                raise RangeTooLargeError(flat=bool(ritz.values[k - 1] >= FLAT**2 * ritz.values[0]))
+            pace.plan(size + turns * width if krylov else k)
         Y = a.back(Z, _scaling(gram[kept:size, kept:size], resolution))
         if missed.size:  # a Krylov range goes on from them, and from random columns with them
             Y = np.hstack([missed * total**0.5, Y])[:, : missed.shape[1] if krylov else width]
         if krylov:  # a block of whose image a part is left out stays coupled to all that follow
             cut = cut or bool(missed.size)
             near, kept = near if cut else kept, size
-
-
-def _first_look(numbers: int, k: int, width: int, tol: float) -> tuple[float, float]:
-    """Return when it is worth a first look at how good a Krylov range is, which takes a decomposition.
-
-    The energy of a new direction, as a share of that of one at column k, and how many columns are enough at any rate:
-    a block more than what most photographs want, which is 1.44 k and a block for each digit of the tolerance but one.
-    """
-    digits = -math.log10(tol)
-    likely = 1.44 * k + BLOCK * (digits - 1)
-    dear = likely**3 > 2 * width * numbers  # measured on 1 to 24 megapixels
-    return FADED * PER_DIGIT ** (digits - 2) * (LATER if dear else 1.0), max(likely, k + width) + width
 
 
 def column_bands(a: Array, count: int, rng: np.random.Generator) -> Array:

@@ -20,10 +20,10 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from lowrank.pace import BLOCK
 from lowrank.parallel import Progress
 from lowrank.products import InMemory, Products
 from lowrank.rangefinder import (
-    BLOCK,
     FLAT,
     Range,
     column_bands,
@@ -37,7 +37,7 @@ from lowrank.svd import SVD, Array, fixed_signs, squared_norm
 #: Columns beyond the rank in the one block of subspace iteration.
 OVERSAMPLING = 64
 #: A range wider than this share of the shorter side takes longer than a full decomposition.
-LARGEST_SHARE = 0.7
+LARGEST_SHARE = 0.75
 #: Columns that the Gram matrix takes in at once: the float64 copy stays small.
 _COLUMNS = 512
 #: Singular values that are computed again in float64: their squares are nearly all of ``||A||_F^2``.
@@ -150,7 +150,7 @@ def gram_svd(
         return with_exponent(gram_svd(scaled, k, seed=seed, flat=flat, progress=progress), exponent)
     m, n = a.shape
     if flat and a.dtype == np.float32 and (leading := _leading_in_float32(a, k, total)) is not None:
-        V, s = _lengths(InMemory(a), leading, a.T @ leading)
+        V, s = _lengths(InMemory(a), leading, _product_by_scipy(a, leading))
         return factors(leading, V, s, total, 0.0, np.random.default_rng(seed))
     gram = np.zeros((m, m))
     for i in range(0, n, _COLUMNS):
@@ -171,17 +171,32 @@ def _leading_in_float32(a: Array, k: int, total: float) -> Array | None:
     vectors that are mixed with others as long as they are still leave the best error.
     """
     m = len(a)
-    gram = a @ a.T
-    first = max(float(gram.diagonal().max()), float(gram.sum()) / m)  # the largest eigenvalue is no less
+    gram = _gram_by_scipy(a)
+    trace = float(gram.diagonal().sum())
+    first = max(float(gram.diagonal().max()), (2 * float(gram.sum()) - trace) / m)  # the largest eigenvalue is no less
     if total - first < k * FLAT**2 * first:  # so the k-th is less than that
         return None
     try:
         values, vectors = scipy.linalg.eigh(
-            gram, driver="evr", subset_by_index=[m - k, m - 1], overwrite_a=True, check_finite=False
+            gram, lower=True, driver="evr", subset_by_index=[m - k, m - 1], overwrite_a=True, check_finite=False
         )
     except np.linalg.LinAlgError:
         return None
     return np.ascontiguousarray(vectors[:, ::-1]) if values[0] >= FLAT**2 * values[-1] else None
+
+
+def _gram_by_scipy(a: Array) -> Array:
+    """Return the lower triangle of ``A A^T`` by the BLAS that is to decompose it: the other's threads would spin."""
+    by_rows = a.flags.c_contiguous
+    gram: Array = scipy.linalg.blas.ssyrk(1.0, a.T if by_rows else a, trans=by_rows, lower=True)
+    return gram
+
+
+def _product_by_scipy(a: Array, U: Array) -> Array:
+    """Return ``A^T U`` by the BLAS that gave U."""
+    by_rows = a.flags.c_contiguous
+    product: Array = scipy.linalg.blas.sgemm(1.0, a.T if by_rows else a, U, trans_a=not by_rows)
+    return product
 
 
 def project(a: Products, found: Range, k: int, total: float, rng: np.random.Generator) -> SVD:

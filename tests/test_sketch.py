@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from lowrank import rangefinder, read_image, sketch, to_planes
 from lowrank.decompose import TOLERANCES, truncated_svd
+from lowrank.pace import BLOCK, Pace
 from lowrank.rangefinder import RangeTooLargeError
 from lowrank.ritz import Ritz
 from lowrank.sketch import _leading_in_float32, gram_svd, sketched_svd
@@ -112,11 +113,11 @@ def test_a_range_is_looked_at_when_it_is_good_enough(name, tol, k, monkeypatch):
     planned = looks.copy()
     looks.clear()
     monkeypatch.setattr(Watched, "turns_left", 1)
-    monkeypatch.setattr(rangefinder, "_first_look", lambda *_: (0.0, 0.0))
+    monkeypatch.setattr(Pace, "worth_a_look", lambda self, size: size >= k)
     sketched_svd(a, k, tol=tol)
     needed = looks[-1][0]
     assert len(planned) <= 2
-    assert planned[-1][0] <= max(needed, k + 2 * rangefinder.BLOCK) + rangefinder.BLOCK
+    assert planned[-1][0] <= max(needed, k + 2 * BLOCK) + BLOCK
 
 
 def test_where_the_plain_sketch_fails_ours_does_not():

@@ -28,7 +28,7 @@ check: $(VENV)/.test  ## the quick part: style, types, floors and the tests of t
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest $(WORKERS) -m "not browser" --ignore=tests/views --ignore=tests/load
+	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not slow" --ignore=tests/views --ignore=tests/load
 
 test-peers: $(VENV)-peers/.done  ## compare the adapters with PEFT, PyTorch and bitsandbytes themselves: gigabytes to install
 	$(VENV)-peers/bin/python -m pytest -W default peers

@@ -94,6 +94,7 @@ def test_the_weights_are_those_of_jfif():
     np.testing.assert_allclose(np.square(mixing("ycbcr")).sum(0), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_layers_are_taken_by_the_squared_error_that_they_take_away_in_rgb():
     picture = sample("coffee")[::2, ::2].astype(np.float64)
     plain, svd = truncated_svd(to_planes(picture, "ycbcr")), picture_svd(picture, "ycbcr")
@@ -349,6 +350,7 @@ def test_ssim_needs_the_picture_unless_all_layers_are_there():
 # --- what it is for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "share", "at_least"),
     [("portrait", 0.06, 2), ("portrait", 0.25, 2), ("coffee", 0.06, 1), ("coffee", 0.25, 2)],
@@ -368,6 +370,7 @@ def test_it_gains_decibels_at_equal_numbers(name, share, at_least):
     assert gained >= at_least
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_the_gain(tmp_path):
     picture = tmp_path / "small.png"
     picture.write_bytes(to_png(sample("portrait")[::4, ::4]))

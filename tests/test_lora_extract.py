@@ -136,7 +136,7 @@ def test_a_folder_of_files(tmp_path):
         extract_lora(tmp_path, encode(after), 4)
 
 
-@pytest.mark.parametrize("rank", [8, 512])
+@pytest.mark.parametrize("rank", [8, pytest.param(512, marks=pytest.mark.slow)])
 def test_memory_is_bounded_by_the_largest_weight_and_not_by_the_model(rank):
     base = {name: W for i in range(4) for name, W in weights(i, (512, 512)).items()}
     base |= {f"{name[:-7]}.{i}.weight": W for i in range(4) for name, W in base.items()}

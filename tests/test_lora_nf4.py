@@ -124,6 +124,7 @@ def left(W, r, **how):
     return nf4.relative_error(W, restored(*quantized_with_adapter(W, r, **how)))
 
 
+@pytest.mark.slow
 def test_an_adapter_catches_some_of_what_quantizing_leaves(weight):
     alone = error(weight)
     assert left(weight, 8) < alone

@@ -73,6 +73,7 @@ def test_a_curve_rises(photo, codec):
         assert one.bits_per_pixel == 8 * one.bytes / (96 * 128)
 
 
+@pytest.mark.slow
 def test_the_chart_and_the_benchmark_say_the_same(photo, benchmark, tmp_path):
     for codec in ("whole", "patches", "jpeg"):
         chart, files = rate_curve(photo, codec, benchmark.QUALITIES[codec]), benchmark.curve(photo, codec, tmp_path)

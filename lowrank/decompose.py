@@ -47,7 +47,8 @@ def _gram(a: Array, asked: Request, progress: Progress) -> SVD:
     k = asked.k
     if k == 0:
         return _exact(a, asked, progress)
-    svd = gram_svd(a, k, seed=asked.seed, flat=asked.flat, total=asked.total, progress=progress)
+    flat = asked.flat and 2 * k <= min(a.shape)  # eigenvalues close to each other lose digits in float32
+    svd = gram_svd(a, k, seed=asked.seed, flat=flat, total=asked.total, progress=progress)
     resolved = a.dtype == np.float32 or svd.s[-1] > RESOLVED * svd.s[0]
     return svd if resolved else _exact(a, asked, progress)
 

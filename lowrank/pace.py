@@ -21,8 +21,8 @@ LATER = 0.8
 #: gives 2, photographs 4 and more as long as the range is smaller than the rank.
 STEEPNESS = 3.0
 #: And where that has fallen to no less than this part from a block to the next, it is the spectrum of noise, which
-#: wants the most columns; a power of the rank flattens out and wants few.
-STEADY = 0.96
+#: wants the most columns. Powers of the rank from -0.4 on fall faster, and want fewer.
+STEADY = 0.93
 
 
 class Pace:
@@ -40,45 +40,50 @@ class Pace:
         What the excess is to be at most.
     krylov : bool
         Whether all blocks are kept, or only the last (subspace iteration), which is looked at every time.
+    exact : bool
+        Whether there is an exact method to turn to.
 
     Attributes
     ----------
     due : float
         At how many columns the range is looked at, whatever its blocks hold.
     noisy : bool
-        Whether what is left of the matrix is noise.
+        Whether what is left of the matrix looks like noise; known from two blocks below the rank on.
     of_noise : float
         How many columns the range wants then; measured from 512 x 512 to 3000 x 4000.
     mean : float
         Energy of a new direction.
     """
 
-    def __init__(self, m: int, n: int, k: int, width: int, tol: float, krylov: bool) -> None:
-        digits = -math.log10(tol)
-        likely = 1.44 * k + BLOCK * (digits - 1)  # columns that most photographs want
+    def __init__(self, m: int, n: int, k: int, width: int, tol: float, krylov: bool, exact: bool = True) -> None:
+        digits = -math.log10(min(tol, 0.1))
+        likely = k + BLOCK * (1.4 + k / 90) * (digits / 3) ** 0.6  # columns that most photographs want
         dear = likely**3 > 2 * width * m * n  # a look; measured from 1 to 24 megapixels
-        self.m, self.k, self.krylov = m, k, krylov
-        self.share = FADED * PER_DIGIT ** (digits - 2) * (LATER if dear else 1.0)
+        self.m, self.k, self.exact = m, k, exact
         self.due = max(likely, k + width) + width if krylov else k
-        self.earliest = k + 2 * width
         self.of_noise = (m * -math.expm1(-4 * k / m) + BLOCK) * (1 + 0.2 * (digits - 3))
-        self.above, self.mean, self.faded, self.noisy = math.inf, 0.0, 0.0, False
+        self.mean, self.noisy = 0.0, False
+        self._earliest = k + 2 * width
+        self._share = FADED * PER_DIGIT ** (digits - 2) * (LATER if dear else 1.0)
+        self._enough, self._above, self._planned = 0.0, math.inf, not krylov
 
     def add(self, kept: int, size: int, energy: float, unseen: float) -> None:
         """Take in a block of size - kept columns, what it holds and what is left of the matrix then."""
         self.mean = energy / (size - kept)
-        before, self.above = self.above, self.mean * (self.m - size) / unseen if unseen > 0 else math.inf
+        before, self._above = self._above, self.mean * (self.m - size) / unseen if unseen > 0 else math.inf
         if kept and size <= self.k:  # where all that are left are equal, any range will do
-            self.noisy = max(1.05, STEADY * before) < self.above < STEEPNESS
-        if self.krylov and kept <= self.k < size:
-            self.faded = self.share * self.mean
-            if self.noisy:
-                self.faded, self.due = 0.0, max(self.due, self.of_noise)
+            self.noisy = max(1.05, STEADY * before) < self._above < STEEPNESS
+        if kept <= self.k < size and not self._planned:
+            self._enough = self._share * self.mean
+            if self.noisy and self.exact:
+                self.plan(max(self.due, self.of_noise))
+        if unseen <= 0:  # the range is complete
+            self._enough = math.inf
 
     def worth_a_look(self, size: int) -> bool:
         """Whether the range is likely to be good enough, or has to be looked at."""
-        return size >= self.due or (size >= self.earliest and self.mean < self.faded)
+        return size >= self.due or (not self._planned and size >= self._earliest and self.mean < self._enough)
 
-    def plan(self, due: int) -> None:
+    def plan(self, due: float) -> None:
         """Set when to look again, by what a look has told."""
-        self.faded, self.due = 0.0, due
+        self._planned, self.due = True, due

@@ -28,7 +28,7 @@ from lowrank.svd import Array
 #: Share of the first singular value down to which float32 tells those of a Gram matrix apart.
 FLAT = 1e-2
 #: Where they are, a full decomposition in float32 is fast: a range of noise may have this part of the room.
-ROOM_OF_FLAT = 0.6
+ROOM_OF_FLAT = 0.5
 #: Random share of the weights in the first block.
 SPREAD = 0.25
 #: Random directions that are searched for what the range misses.
@@ -74,8 +74,8 @@ def find_range(
     """Return a range that holds the best rank-k approximation of `a`, (m, n), up to `tol`.
 
     It begins with the columns of Y, and each turn multiplies by ``A^T`` and by ``A`` once and makes the new block
-    orthonormal to those kept. A range that would need more than `room` columns ends the search; as soon as that is seen
-    in what the blocks hold, if a full decomposition is possible, and `exact`.
+    orthonormal to those kept. A range that would need more than `room` columns ends the search. Where there is an
+    `exact` method to turn to, it ends as soon as the energy of the blocks tells.
     """
     m, n = a.shape
     width = Y.shape[1]
@@ -83,8 +83,8 @@ def find_range(
     gram = np.zeros((room, room))
     resolution = 8 * float(np.finfo(a.dtype).eps)
     floor = resolution * total**0.5  # anything shorter is rounding
-    kept, near, share, cut, restarts = 0, 0, 0.0, False, 0
-    pace = Pace(m, n, k, width, tol, krylov)
+    kept, near, share, cut, looks, restarts = 0, 0, 0.0, False, 0, 0
+    pace = Pace(m, n, k, width, tol, krylov, exact)
     ritz = Ritz(k, total, tol, floor, krylov)
     # a large singular value that is spread over many columns would drown the others in its rounding
     Y = Y @ np.linalg.eigh(gram_of(Y))[1][:, ::-1].astype(a.dtype)
@@ -104,17 +104,20 @@ def find_range(
         pace.add(kept, size, new, unseen if unseen > resolution * total else 0.0)
         if exact and pace.noisy and size <= k:
             flat = bool(pace.mean >= FLAT**2 * np.linalg.eigvalsh(gram[:width, :width])[-1])
-            if pace.of_noise > room * (ROOM_OF_FLAT if flat else 1.0):
+            if pace.of_noise > room // width * width * (ROOM_OF_FLAT if flat else 1.0):
                 raise RangeTooLargeError(flat=flat)
         missed = Y[:, :0]
         if pace.worth_a_look(size) or k + width <= size <= room < size + width:
             ritz.look(gram[:size, :size], size - kept)
+            looks += 1
             if ritz.excess <= tol:
                 missed = _missed_directions(a, Q[:, :size], float(ritz.values[k - 1]), floor, rng)
                 if not missed.size:
                     return Range(Q[:, :size], B[:, :size], ritz.values, ritz.vectors, ritz.excess)
-            turns, restarts = 2 if missed.size else ritz.turns_left, restarts + bool(missed.size)
-            if size + (turns - 0.5 if krylov else turns / 2) * width > room or (restarts > RESTARTS and not krylov):
+            turns = 2 if missed.size else ritz.turns_left * (looks if krylov else 1)  # what was too soon is so again
+            restarts += bool(missed.size)
+            hopeless = size + (turns - 0.5 if krylov else turns / 2) * width > room
+            if (hopeless and exact) or (restarts > RESTARTS and not krylov):
                 raise RangeTooLargeError(flat=bool(ritz.values[k - 1] >= FLAT**2 * ritz.values[0]))
             pace.plan(size + turns * width if krylov else k)
         Y = a.back(Z, _scaling(gram[kept:size, kept:size], resolution))

@@ -36,7 +36,7 @@ from lowrank.svd import SVD, Array, fixed_signs, squared_norm
 
 #: Columns beyond the rank in the one block of subspace iteration.
 OVERSAMPLING = 64
-#: A range wider than this share of the shorter side takes longer than a full decomposition.
+#: A range that would be wider than this share of the shorter side is given up for a full decomposition.
 LARGEST_SHARE = 0.75
 #: Columns that the Gram matrix takes in at once: the float64 copy stays small.
 _COLUMNS = 512
@@ -182,7 +182,7 @@ def _leading_in_float32(a: Array, k: int, total: float) -> Array | None:
         )
     except np.linalg.LinAlgError:
         return None
-    return np.ascontiguousarray(vectors[:, ::-1]) if values[0] >= FLAT**2 * values[-1] else None
+    return _straightened(vectors[:, ::-1]) if values[0] >= FLAT**2 * values[-1] else None
 
 
 def _gram_by_scipy(a: Array) -> Array:
@@ -231,7 +231,7 @@ def factors(U: Array, V: Array, s: NDArray[np.float64], total: float, least: flo
     r = int((s > 8 * np.finfo(U.dtype).eps * total**0.5).sum())
     s[r:] = 0.0
     V[:, :r] /= s[:r].astype(U.dtype)
-    if r and s[r - 1] < 5e-4 * s[0]:  # the small ones caught rounding of the large ones
+    if r and s[r - 1] < 1e-3 * s[0]:  # the small ones caught rounding of the large ones
         V[:, :r] = _straightened(V[:, :r])
     if r < len(s):  # beyond the rank of the matrix any orthonormal vectors will do
         V[:, r:] = orthonormal(gaussian(rng, len(V), len(s) - r, U.dtype), 0.0, V[:, :r])

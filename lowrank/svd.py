@@ -262,6 +262,9 @@ def squared_norm(a: Array) -> NDArray[np.float64]:
     if a.shape[-1] == 1 or a.strides[-2] < a.strides[-1]:  # in the order of memory
         a = np.swapaxes(a, -1, -2)
     *stack, m, n = a.shape
+    if n < 64:  # each row is a call
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(np.einsum("...ij,...ij->...", a, a, dtype=np.float64))
     planes = a.reshape(math.prod(stack), m, n)
     norm = np.zeros(len(planes))
     rows = max(1, _PIECE // max(n, 1))

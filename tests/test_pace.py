@@ -6,7 +6,7 @@ from sound import of_spectrum
 
 from lowrank.pace import BLOCK, Pace
 from lowrank.products import InMemory
-from lowrank.rangefinder import RangeTooLargeError
+from lowrank.rangefinder import RangeTooLargeError, column_bands, find_range
 from lowrank.sketch import sketched_svd
 
 RANKS = np.arange(1, 601.0)
@@ -50,7 +50,7 @@ def test_noise_is_given_up_before_much_is_multiplied(blocks):
 
 def test_a_picture_in_noise_is_sketched_where_there_is_room():
     picture = 50 * of_spectrum(RANKS**-1.5, 600, 800) + 0.1 * NOISE
-    assert sketched_svd(picture, 120).excess <= 1e-3
+    assert sketched_svd(picture, 100).excess <= 1e-3
     with pytest.raises(RangeTooLargeError):
         sketched_svd(picture, 250)
 
@@ -86,3 +86,53 @@ def test_subspace_iteration_is_looked_at_every_time():
     pace = Pace(1000, 1500, 100, 164, 1e-3, krylov=False)
     pace.add(0, 164, 1.0, 1.0)
     assert pace.worth_a_look(164)
+
+
+@pytest.mark.parametrize(("falls", "noisy"), [(1.0, True), (0.97, True), (0.85, False)])
+def test_noise_is_what_stays_as_flat_as_it_is(falls, noisy):
+    pace, left, above = Pace(2000, 3000, 300, BLOCK, 1e-3, krylov=True), 1.0, 2.5
+    for i in range(4):
+        energy = above * left / (2000 - i * BLOCK) * BLOCK
+        left -= energy
+        above *= falls
+        pace.add(i * BLOCK, (i + 1) * BLOCK, energy, left)
+    assert pace.noisy is noisy
+
+
+def test_the_smaller_the_tolerance_the_later_the_look():
+    looks = []
+    for tol in (1e-2, 1e-3, 1e-4):
+        pace = Pace(3000, 4000, 300, BLOCK, tol, krylov=True)
+        for i in range(20):
+            pace.add(i * BLOCK, (i + 1) * BLOCK, 0.75**i, 0.75**i * 9)
+            if pace.worth_a_look((i + 1) * BLOCK):
+                break
+        looks.append(i)
+        assert (i + 1) * BLOCK < pace.due  # by what the blocks hold
+    assert looks == sorted(set(looks))
+
+
+def test_a_range_that_is_complete_is_looked_at_as_soon_as_may_be(blocks):
+    sketched_svd(of_spectrum(np.r_[np.ones(30), np.zeros(570)], 600, 800), 200)
+    assert sum(blocks) <= 200 + 3 * BLOCK + 8
+
+
+def test_where_there_is_no_exact_method_all_the_room_is_used():
+    a, total = NOISE[:400, :700] - 0.5, float(np.square(NOISE[:400, :700] - 0.5, dtype=np.float64).sum())
+
+    def found(exact):
+        rng = np.random.default_rng(0)
+        start = column_bands(a, BLOCK, rng)
+        return find_range(InMemory(a), start, 100, total, 1e-3, rng, lambda share: None, room=384, exact=exact)
+
+    assert found(exact=False).excess <= 1e-3
+    with pytest.raises(RangeTooLargeError):
+        found(exact=True)
+
+
+def test_where_there_is_no_exact_method_noise_does_not_put_off_a_look():
+    pace = Pace(1000, 1700, 260, BLOCK, 1e-5, krylov=True, exact=False)
+    due = pace.due
+    noise_of(pace)
+    assert pace.noisy
+    assert pace.due == due

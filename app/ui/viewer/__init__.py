@@ -49,11 +49,12 @@ def publish(data: bytes, mime: str, name: str, digest: str) -> str:
     """Put bytes where this session's browser can fetch them, and return the address, which only this session knows.
 
     Streamlit's own store: session-bound, streamed, and left uncompressed. To be called again on every run: what a run
-    did not ask for is dropped, and a download one run later. That run is why these are downloads: where the hand cuts
-    one short before it has asked, the browser may still be fetching. The address is a digest of type, file name and
-    content, of which it takes samples where that is long. So the file name, which is shown to nobody, is the picture's
-    digest under a secret of the session: no two pictures share an address, and none can be worked out, not even from
-    the same picture.
+    did not ask for is dropped when it or another session's ends, and a download at the second time. That is why these
+    are downloads: where the hand cuts a run short before it has asked, the browser may still be fetching.
+
+    The address is a digest of type, file name and content, of which it takes samples where that is long. So the file
+    name, which is shown to nobody, is the picture's digest under a secret of the session: no two pictures share an
+    address, and none can be worked out, not even from the same picture.
 
     Parameters
     ----------

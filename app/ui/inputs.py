@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from app.ui import cached, pictures, state, text
@@ -13,17 +11,13 @@ from lowrank.curves import Curve
 from lowrank.errors import LowrankError
 from lowrank.ranks import RULES
 
-#: Makes a thumbnail part of its button.
-_TILES = Path(__file__).with_name("gallery.css")
-
 
 def gallery(chosen: Picture) -> None:
     """Show the pictures as a row of thumbnails with a button each, and the place to drop one's own."""
     row, drop = st.columns([3, 1], vertical_alignment="top", gap="medium")
-    st.html(_TILES)
     with row, st.container(horizontal=True, wrap=False, gap="small", key="gallery"):
         for picture in pictures.available().values():
-            with st.container(width=96, gap="xsmall", key=f"tile_{picture.id}"):
+            with st.container(width=96, gap="xsmall"):
                 st.image(cached.thumbnail(picture.digest, picture.data), width="stretch", alt=picture.alt)
                 st.button(
                     picture.short_label,

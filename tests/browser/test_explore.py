@@ -37,13 +37,6 @@ def assert_own_numbers(app: AppPage, data: bytes, color: str) -> None:
         assert abs(float(written) - expected[name] / unit) <= 0.501 * 10**-digits, (name, said, expected[name])
 
 
-def test_a_thumbnail_is_part_of_its_button(app):
-    app.open()
-    box = app.gallery.get_by_role("img").nth(1).bounding_box()
-    app.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
-    expect(app.title_element).to_have_text("Coffee")
-
-
 def test_a_photograph_by_mouse_and_by_keyboard(app):
     data = pictures.photograph()
     app.open().upload(("holiday.jpg", "image/jpeg", data))

@@ -182,7 +182,7 @@ def _leading_in_float32(a: Array, k: int, total: float) -> Array | None:
         )
     except np.linalg.LinAlgError:
         return None
-    return _straightened(vectors[:, ::-1]) if values[0] >= FLAT**2 * values[-1] else None
+    return np.ascontiguousarray(vectors[:, ::-1]) if values[0] >= FLAT**2 * values[-1] else None
 
 
 def _gram_by_scipy(a: Array) -> Array:

@@ -8,6 +8,8 @@ import sys
 import pytest
 from bombs import BOMBS
 
+pytestmark = pytest.mark.slow
+
 #: Reads each file of a folder in a fork of its own, and prints what that took: seconds of CPU, bytes, what was said.
 METER = """
 import json, os, resource, sys

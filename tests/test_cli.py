@@ -28,6 +28,8 @@ from lowrank.curves import matrix_curve, measured_ranks
 from lowrank.intake.sniff import EXTENSIONS
 from lowrank.ranks import RULES, RankError
 
+pytestmark = pytest.mark.slow
+
 ROOT = str(Path(lowrank.__file__).parents[1])
 COMMANDS = ("curve", "ranks", "reconstruct")
 TARGETS = {"psnr": 25.0, "ssim": 0.6, "relative_error": 0.2, "energy": 0.9, "bytes": 5000.0}

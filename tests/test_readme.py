@@ -19,6 +19,8 @@ from lowrank.color import to_levels
 from lowrank.intake.limits import DEFAULT
 from lowrank.storage import stored_bytes
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")

@@ -32,7 +32,7 @@ def slow():
 
 
 # Pillow warns of what is odd in a file; only here, since the children have no one to warn
-pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::PIL")]
 
 
 def refused(data, **options):

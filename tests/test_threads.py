@@ -10,6 +10,8 @@ from lowrank.cli import main
 from lowrank.errors import LowrankError
 from lowrank.threads import VARIABLE, wanted_threads
 
+pytestmark = pytest.mark.slow
+
 #: Runs the command line and prints how many threads each BLAS of the process has afterwards.
 ASK = """
 import sys, numpy, scipy.linalg, threadpoolctl

@@ -267,7 +267,7 @@ def squared_norm(a: Array) -> NDArray[np.float64]:
             return np.asarray(np.einsum("...ij,...ij->...", a, a, dtype=np.float64))
     planes = a.reshape(math.prod(stack), m, n)
     norm = np.zeros(len(planes))
-    rows = max(1, _PIECE // max(n, 1))
+    rows = max(1, _PIECE // n)
     together = max(1, rows // max(m, 1))
     with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the result
         for i, j in itertools.product(range(0, len(planes), together), range(0, m, rows)):

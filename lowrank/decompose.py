@@ -14,7 +14,7 @@ from lowrank.parallel import Progress, in_order
 from lowrank.rangefinder import RangeTooLargeError
 from lowrank.sketch import gram_svd, sketched_svd
 from lowrank.slabs import check_outside, outside_memory
-from lowrank.svd import SVD, Array, as_matrices, checked_dtype, checked_rank, exact_svd, measured
+from lowrank.svd import SVD, Array, as_matrices, checked_dtype, checked_rank, full_svd, measured, squared_norm, stacked
 
 #: By how much the Frobenius error may exceed the optimum, as a share of it, at every rank up to the one asked for.
 TOLERANCES = {
@@ -40,7 +40,8 @@ Method = Callable[[Any, Request, Progress], SVD]
 
 
 def _exact(a: Array, asked: Request, progress: Progress) -> SVD:
-    return exact_svd(a).truncate(asked.k)
+    svd = full_svd(a, squared_norm(a) if asked.total is None else asked.total)
+    return svd if asked.k == svd.rank else svd.truncate(asked.k)
 
 
 def _gram(a: Array, asked: Request, progress: Progress) -> SVD:
@@ -99,17 +100,21 @@ COPIES = 10
 #: In float64 the Gram matrix is trusted down to this share of the largest singular value; in float32 always.
 RESOLVED = 1e-4
 
+#: Shorter side of nearly square float32 matrices up to which gesdd is the faster one.
+SMALL = 192
+
 
 def _best_exact(a: Array, k: int) -> Method:
     """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart.
 
-    Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Small square ones of
-    float32 take up to a third longer by way of it, which is of float64, and have better singular values for that.
+    Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Small squares of float32
+    take longer by way of it, which is of float64.
     """
     short, long = sorted(a.shape)
     if k == short:
         return _gram if a.dtype == np.float32 and 32 <= short <= long / 2 else _exact
-    return _gram if k and short >= 32 else _exact
+    small = SMALL if a.dtype == np.float32 and long < 1.5 * short else 32
+    return _gram if k and short >= small else _exact
 
 
 def _chosen(a: Array, k: int, tol: float) -> Method:
@@ -209,11 +214,4 @@ def truncated_svd(
         plane = matrices[i] if stack else matrices
         chosen = _chosen(plane, k, tol) if method == "auto" else METHODS[method]
         jobs.append(partial(chosen, plane, asked if totals is None else asked._replace(total=float(totals[i]))))
-    found = list(in_order(jobs, threads, progress))
-    if not stack:
-        return found[0]
-    U, s, Vt, total, rest = (
-        np.stack([getattr(svd, name) for svd in found]).reshape(*stack, *getattr(found[0], name).shape)
-        for name in ("U", "s", "Vt", "total", "rest")
-    )
-    return SVD(U, s, Vt, total, rest, max(svd.excess for svd in found))
+    return stacked(list(in_order(jobs, threads, progress)), (*stack,))

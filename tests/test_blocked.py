@@ -64,6 +64,7 @@ def decaying(m, n, dtype=np.float32, power=0.9, seed=0):
 # -- as near to the best as they say -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.sampled_from([(320, 240), (240, 320), (280, 280), (900, 130), (130, 900)]),
@@ -256,6 +257,7 @@ def test_few_passes(monkeypatch):
     assert passes <= 8  # one for norms and a start, three to five for the range, two to look for more, one in float64
 
 
+@pytest.mark.slow
 def test_a_memory_map_lets_its_pages_go(tmp_path):
     code = """
 import sys, numpy as np

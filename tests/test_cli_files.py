@@ -36,6 +36,7 @@ def test_there_and_back(small, capsys):
     assert metrics.psnr(read_image(small), read_image(small.with_name("back.png"))) == pytest.approx(34, abs=0.1)
 
 
+@pytest.mark.slow
 def test_every_target(small):
     file, picture = small.with_suffix(".lrk"), str(small)
     assert main(["compress", picture, "--rank", "7", "--arrangement", "whole"]) == 0

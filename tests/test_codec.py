@@ -99,6 +99,7 @@ def test_more_of_either_is_better(photo):
         assert sorted(qualities) == qualities
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 def test_decoding_at_a_lower_rank(photo, arrangement):
     data = encode(photo, psnr=34, arrangement=arrangement)
@@ -305,6 +306,7 @@ def test_every_truncation_and_extension_is_noticed(file):
             decode(data + more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
 def test_whatever_lies_behind_a_right_checksum_gives_a_picture_or_a_format_error(file):
     data, rng = file.read_bytes(), np.random.default_rng(0)

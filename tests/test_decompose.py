@@ -123,6 +123,7 @@ def test_lists_and_integers_are_matrices(method):
     np.testing.assert_allclose(svd.s, [4, 3])
 
 
+@pytest.mark.slow
 @every_method
 def test_eight_threads_at_once_change_no_bit(method):
     pictures = [np.random.default_rng(i).random((3, 64, 48)).astype(np.float32) for i in range(8)]

@@ -90,6 +90,7 @@ def test_only_pixels_between_two_levels_may_differ_from_exact_sums(picture, colo
         assert size * 10 ** (-found[k] / 10) <= greatest * (1 + 1e-4) + 1e-10 * size, f"rank {k + 1}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", COLORS)
 def test_a_larger_picture_differs_by_less_than_a_ten_thousandth_of_a_db(color):
     rng = np.random.default_rng(3)

@@ -110,6 +110,7 @@ def sample(name: str, color: str) -> SVD:
 # -- accuracy ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", ["gray", "rgb"])
 @pytest.mark.parametrize("name", SAMPLES)
 def test_no_sample_is_off_by_more_than_a_level_at_any_rank(name, color):
@@ -117,6 +118,7 @@ def test_no_sample_is_off_by_more_than_a_level_at_any_rank(name, color):
     assert furthest(svd, payload.encode(svd)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["portrait", "rocket", "page", "tartan", "noise"])
 def test_no_sample_with_allotted_ranks_is_off_by_more_than_a_level_at_any_rank(name):
     svd, mix = sample(name, "ycbcr"), mixing("ycbcr")
@@ -168,6 +170,7 @@ def test_harsh_pictures_of_full_size_too(kind):
     assert furthest(svd, payload.encode(svd)) <= 1
 
 
+@pytest.mark.slow
 def test_an_error_of_two_levels_is_seen():
     """What the tests above rely on: one layer of noise that is a little too weak is found out."""
     svd = sample("noise", "gray")
@@ -235,6 +238,7 @@ def photograph(color: Color) -> SVD:
     return allotted(svd, np.broadcast_to(np.float32(0), svd.shape), mixing(color))  # its error is not asked for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", ["rgb", "ycbcr"])
 def test_a_photograph_of_12_megapixels_takes_little_in_fit_view(color):
     svd = photograph(color)

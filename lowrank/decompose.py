@@ -100,7 +100,7 @@ COPIES = 10
 #: In float64 the Gram matrix is trusted down to this share of the largest singular value; in float32 always.
 RESOLVED = 1e-4
 
-#: Shorter side of nearly square float32 matrices up to which gesdd is the faster one, whatever the rank.
+#: Shorter side of nearly square float32 matrices up to which gesdd is the faster one.
 SMALL = 192
 
 
@@ -108,14 +108,14 @@ def _best_exact(a: Array, k: int) -> Method:
     """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart.
 
     Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Squares of float32 take
-    longer by way of it, which is of float64, where they are small or most singular values are asked for.
+    up to a third longer by way of it, which is of float64, where they are small or most singular values are asked for;
+    but small singular values are better for that, so only those go the other way in which nobody will look for them.
     """
     short, long = sorted(a.shape)
     if k == short:
         return _gram if a.dtype == np.float32 and 32 <= short <= long / 2 else _exact
-    if a.dtype == np.float32 and long < 1.2 * short and (short < SMALL or k > 0.55 * short):
-        return _exact
-    return _gram if k and short >= 32 else _exact
+    small = SMALL if a.dtype == np.float32 and long < 1.2 * short else 32
+    return _gram if k and short >= small else _exact
 
 
 def _chosen(a: Array, k: int, tol: float) -> Method:

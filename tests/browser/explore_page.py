@@ -6,7 +6,8 @@ Where a control or a picture is built differently one day, this file changes and
 import base64
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,6 +60,16 @@ _QUIET = """() => {
 for _name in ("COMPARE_EMPTY", "AT_RANK", "COMPARE_TABLE", "PENDING", "DOWNLOAD_PICTURE"):
     _SETTLED = _SETTLED.replace(f"'{_name}'", f"'{getattr(text, _name)}'")
 
+# A promise of the next run: what a click asks for is on its way for a while, and all looks settled meanwhile.
+_NEXT_RUN = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    window.nextRun = new Promise((done) => new MutationObserver((_, observer) => {
+        if (app.dataset.testScriptState === 'notRunning') return;
+        observer.disconnect();
+        done();
+    }).observe(app, { attributes: true, attributeFilter: ['data-test-script-state'] }));
+}"""
+
 _PIXELS = """(canvas) => {
     const { width, height } = canvas;
     const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
@@ -99,6 +110,14 @@ class AppPage:
         self.page.wait_for_selector('[data-testid="stMain"] [data-testid="stFileUploader"]')
         self.page.wait_for_function(_SETTLED)
         return self
+
+    @contextmanager
+    def a_run(self) -> Iterator[None]:
+        """Wait until Python has answered what is done within."""
+        self.page.evaluate(_NEXT_RUN)
+        yield
+        self.page.evaluate("() => window.nextRun")
+        self.settled()
 
     def go_to(self, name: str) -> "AppPage":
         """Click a page's name in the navigation."""

@@ -114,8 +114,8 @@ def test_a_file_that_cannot_be_made_is_a_sentence(part, app):
     page.locator('[data-testid="stFileUploader"] input[type=file]').set_input_files([upload])
     expect(page.get_by_text(words.CUT)).to_be_visible()
     app.open_menu(page.get_by_role("combobox", name=words.DTYPE))
-    page.get_by_role("option", name="float16", exact=True).click()
-    app.settled()
+    with app.a_run():
+        page.get_by_role("option", name="float16", exact=True).click()
     page.get_by_role("button", name=words.SAVE_ADAPTER).click()
     expect(page.locator('[data-testid="stAlert"]').filter(has_text="too large for float16")).to_be_visible()
 

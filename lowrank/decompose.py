@@ -107,9 +107,9 @@ SMALL = 192
 def _best_exact(a: Array, k: int) -> Method:
     """The Gram matrix takes half of gesdd's time or less, but cannot tell the smallest singular values apart.
 
-    Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Squares of float32 take
-    up to a third longer by way of it, which is of float64, where they are small or most singular values are asked for;
-    but small singular values are better for that, so only those go the other way in which nobody will look for them.
+    Where all are asked for, that is no loss in float32, and a gain for long matrices alone. Squares of float32 take up
+    to a third longer by way of it, which is of float64, where they are small or most singular values are asked for. The
+    last ones are better for that, so only the small squares go the other way.
     """
     short, long = sorted(a.shape)
     if k == short:

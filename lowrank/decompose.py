@@ -100,7 +100,7 @@ COPIES = 10
 #: In float64 the Gram matrix is trusted down to this share of the largest singular value; in float32 always.
 RESOLVED = 1e-4
 
-#: Shorter side of nearly square float32 matrices up to which gesdd is the faster one.
+#: Shorter side of nearly square float32 matrices below which gesdd is the faster one.
 SMALL = 192
 
 
@@ -215,4 +215,4 @@ def truncated_svd(
         plane = matrices[i] if stack else matrices
         chosen = _chosen(plane, k, tol) if method == "auto" else METHODS[method]
         jobs.append(partial(chosen, plane, asked if totals is None else asked._replace(total=float(totals[i]))))
-    return stacked(list(in_order(jobs, threads, progress)), (*stack,))
+    return stacked(list(in_order(jobs, threads, progress)), matrices.shape[:-2])

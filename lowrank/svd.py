@@ -320,7 +320,7 @@ def exact_svd(a: object) -> SVD:
 
 
 def full_svd(a: Array, total: NDArray[np.float64] | float) -> SVD:
-    """Decompose one finite float32 or float64 matrix of known squared norm as `exact_svd` does."""
+    """Decompose one finite float32 or float64 matrix, (m, n), of known squared norm as `exact_svd` does."""
     U, s, Vt = _gesdd(a)
     sign = _signs(U)
     U *= sign
@@ -329,7 +329,7 @@ def full_svd(a: Array, total: NDArray[np.float64] | float) -> SVD:
 
 
 def stacked(svds: Sequence[SVD], stack: tuple[int, ...]) -> SVD:
-    """Return the factors of the matrices of a stack of this shape, in its order, as one."""
+    """Return the factors, all of one rank, of the matrices of a stack of this shape, in its order, as one."""
     if not stack:
         return svds[0]
     U, s, Vt, total, rest = (
@@ -355,7 +355,7 @@ def singular_values(a: object) -> Array:
 
 
 def _gesdd(a: Array) -> tuple[Array, Array, Array]:
-    """Call LAPACK itself: on 64 x 64 numbers, a tenth of the time is what `scipy.linalg.svd` does besides."""
+    """Return U (m, r), s (r,) and Vt (r, n) from LAPACK itself: of 64 x 64, `scipy.linalg.svd` takes a tenth longer."""
     gesdd, room = _GESDD[a.dtype]
     least = np.nextafter(np.float32(room(*a.shape, full_matrices=0)[0]), np.float32(np.inf))  # told in float32, rounded
     U, s, Vt, failed = gesdd(a, full_matrices=0, lwork=int(least))

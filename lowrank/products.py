@@ -34,6 +34,30 @@ class Products(Protocol):
         """Return ``A^T U``, (n, b), without rounding to float32 on the way."""
 
 
+#: Bytes of a cache line.
+_LINE = 64
+#: Below this many bytes a matrix is as fast in any layout.
+_SMALL = 2**22
+
+
+def well_laid(a: Array) -> Array:
+    """Return `a`, (m, n), or a copy that BLAS reads faster: whole rows or columns, an odd number of cache lines apart.
+
+    Neighbours in a column of an even number of lines share half of the sets of the first cache, of a multiple of 64
+    lines a single one, and OpenBLAS's kernels for AVX-512 then take a fourth to a third longer to multiply across.
+    Most photographs are that wide.
+    """
+    by_rows = a if abs(a.strides[0]) >= abs(a.strides[1]) else a.T
+    apart, step = by_rows.strides
+    if step == a.itemsize and apart >= step and (a.nbytes < _SMALL or apart % (2 * _LINE)):
+        return a
+    rows, length = by_rows.shape
+    lines = -(-length * a.itemsize // _LINE) | 1
+    copy = np.empty((rows, lines * _LINE // a.itemsize), a.dtype)[:, :length]
+    copy[...] = by_rows
+    return copy if by_rows is a else copy.T
+
+
 class InMemory(NamedTuple):
     """The products of an array."""
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from lowrank.pace import BLOCK
 from lowrank.parallel import Progress
-from lowrank.products import InMemory, Products
+from lowrank.products import InMemory, Products, well_laid
 from lowrank.rangefinder import (
     FLAT,
     Range,
@@ -98,8 +98,7 @@ def sketched_svd(
     if exponent:
         svd = sketched_svd(scaled, k, tol=tol, seed=seed, krylov=krylov, progress=progress)
         return with_exponent(svd, exponent)
-    if not a.flags.forc:
-        a = np.ascontiguousarray(a)  # BLAS would copy any other order at every product
+    a = well_laid(a)
     rng = np.random.default_rng(seed)
     start = column_bands(a, min(BLOCK if krylov else k + OVERSAMPLING, len(a)), rng)
     room = int(LARGEST_SHARE * len(a))

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from lowrank import rangefinder, read_image, sketch, to_planes
 from lowrank.decompose import TOLERANCES, truncated_svd
 from lowrank.pace import BLOCK, Pace
+from lowrank.products import well_laid
 from lowrank.rangefinder import RangeTooLargeError
 from lowrank.ritz import Ritz
 from lowrank.sketch import _leading_in_float32, gram_svd, sketched_svd
@@ -309,6 +310,32 @@ def test_any_memory_layout_gives_the_same_picture():
     best = sketched_svd(a, 40).reconstruct()
     for other in (np.asfortranarray(a), planes[..., 1]):
         np.testing.assert_allclose(sketched_svd(other, 40).reconstruct(), best, atol=2e-3)
+
+
+LAYOUTS = {
+    "rows": lambda a: a,
+    "columns": np.asfortranarray,
+    "tall": lambda a: np.ascontiguousarray(a.T).T,
+    "interleaved": lambda a: np.stack([a, a, a], -1)[..., 1],
+    "upside down": lambda a: a[::-1].copy()[::-1],
+    "all rows equal": lambda a: np.broadcast_to(a[0], a.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_neighbours_in_a_large_matrix_are_an_odd_number_of_cache_lines_apart(layout):
+    a = LAYOUTS[layout](np.arange(1056 * 1120, dtype=np.float32).reshape(1056, 1120))
+    well = well_laid(a)
+    apart, step = sorted(well.strides)[::-1]
+    assert (apart % 128, step) == (64, 4)
+    np.testing.assert_array_equal(well, a)
+    assert well_laid(well) is well
+
+
+def test_matrices_that_are_well_laid_or_small_are_not_copied():
+    a = np.ones((1056, 1120), np.float32)
+    for same in (a[:, :-1].copy(), a[:512], a[:512].T):
+        assert well_laid(same) is same
 
 
 def test_eight_threads_at_once_change_no_bit():

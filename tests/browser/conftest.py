@@ -1,18 +1,19 @@
-"""One server and one Chromium for all browser tests, a fresh context for each, and what no test may leave behind."""
+"""One server and one Chromium for all browser tests, a tab for each, and what must not happen in any."""
 
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import Server, running_app
 
 from browser.explore_page import AppPage
 
 WAIT = 20_000  # milliseconds that anything on the page may take
+WINDOW = {"width": 1280, "height": 1000}
 
 #: Streamlit asks for these two below a page's own address first, and is told that they are not there.
 KNOWN_404 = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
@@ -45,21 +46,28 @@ def chrome() -> Iterator[Browser]:
         browser.close()
 
 
-@dataclass
 class Watch:
-    """What must not happen in any test."""
+    """What must not happen in a tab: a dialog, a request to somebody else, an error in the console."""
 
-    origin: str
-    console: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    dialogs: list[str] = field(default_factory=list)
+    def __init__(self, page: Page, origin: str) -> None:
+        self.origin = origin
+        self.console: list[str] = []
+        self.foreign: list[str] = []
+        self.dialogs: list[str] = []
+        self._listening = [
+            (page.context, "console", self._console),
+            (page.context, "weberror", lambda error: self.console.append(f"uncaught: {error.error}")),
+            (page.context, "request", lambda request: self._asked(request.url)),
+            (page.context, "dialog", self._dialog),
+            (page, "websocket", lambda socket: self._asked(socket.url)),
+        ]
+        for emitter, event, listener in self._listening:
+            emitter.on(event, listener)
 
-    def look_after(self, context: BrowserContext) -> None:
-        context.on("console", self._console)
-        context.on("weberror", lambda error: self.console.append(f"uncaught: {error.error}"))
-        context.on("request", lambda request: self._asked(request.url))
-        context.on("dialog", self._dialog)
-        context.on("page", lambda page: page.on("websocket", lambda socket: self._asked(socket.url)))
+    def end(self) -> None:
+        """Watch no longer."""
+        for emitter, event, listener in self._listening:
+            emitter.remove_listener(event, listener)
 
     def _console(self, message) -> None:
         address = (message.location or {}).get("url", "")
@@ -77,30 +85,55 @@ class Watch:
         dialog.dismiss()
 
 
-@pytest.fixture
-def new_page(chrome, server) -> Iterator[Callable[..., AppPage]]:
-    """Open pages, each in a context of its own; afterwards check that all was quiet."""
-    contexts, watch, before = [], Watch(server.url), len(server.written())
-
-    def open_page(**options: object) -> AppPage:
-        context = chrome.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        context.set_default_timeout(WAIT)
-        watch.look_after(context)
-        return AppPage(context.new_page(), server.url)
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert watch.dialogs == []
-    assert watch.foreign == []
-    assert watch.console == []
+@contextmanager
+def watched(page: Page, server: Server) -> Iterator[Watch]:
+    """Check in the end that all was quiet, in the tab and at the server."""
+    watch, before = Watch(page, server.url), len(server.written())
+    yield watch
+    watch.end()
+    assert (watch.dialogs, watch.foreign, watch.console) == ([], [], [])
     new = server.written()[before:]
     assert "Traceback" not in new, new
     assert "Session state does not function" not in new, new
 
 
+@pytest.fixture(scope="session")
+def the_tab(chrome) -> Iterator[Page]:
+    """The tab that `tab` gives to one test after the other."""
+    with chrome.new_context() as context:
+        yield context.new_page()
+
+
 @pytest.fixture
-def app(new_page) -> AppPage:
+def tab(the_tab, server) -> Iterator[Page]:
+    """A tab as good as new: another document and session, nothing stored. In a new one the scripts take 3 s to start.
+
+    What a page cannot take back, as scripts for every document or a slower processor, asks for `new_tab`.
+    """
+    the_tab.goto(f"{server.url}/_stcore/health")  # of the same origin: at any other the browser forgets the scripts
+    the_tab.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    the_tab.context.clear_cookies()
+    the_tab.mouse.move(0, 0)
+    the_tab.set_viewport_size(WINDOW)
+    the_tab.emulate_media(color_scheme="light")
+    with watched(the_tab, server):
+        yield the_tab
+
+
+@pytest.fixture
+def new_tab(chrome, server) -> Iterator[Callable[..., Page]]:
+    """Open tabs, each in a context of its own."""
+    with ExitStack() as stack:
+
+        def open_tab(**options: object) -> Page:
+            page = stack.enter_context(chrome.new_context(**{"viewport": WINDOW, **options})).new_page()
+            stack.enter_context(watched(page, server))
+            return page
+
+        yield open_tab
+
+
+@pytest.fixture
+def app(tab, server) -> AppPage:
     """One page, not yet at any address."""
-    return new_page()
+    return AppPage(tab, server.url)

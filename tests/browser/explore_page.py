@@ -93,6 +93,7 @@ class AppPage:
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
+        self.page.set_default_timeout(20_000)
         self.url = url
 
     # -- going somewhere ----------------------------------------------------------------------------------------------

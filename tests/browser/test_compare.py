@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from app.ui import text
 from browser import pictures
+from browser.explore_page import AppPage
 
 pytestmark = pytest.mark.browser
 
@@ -65,14 +66,14 @@ def test_the_mark_in_the_chart_goes_with_the_slider(app, page):
     assert app.needle(chart) is not None
 
 
-def test_a_link_restores_the_comparison(new_page):
-    first = new_page().open("/compare", pictures="noise,coffee", rank=7, color="rgb", measure="energy")
+def test_a_link_restores_the_comparison(app, new_tab):
+    first = app.open("/compare", pictures="noise,coffee", rank=7, color="rgb", measure="energy")
     assert first.compared() == ["Noise", "Coffee"]
     assert first.legend() == ["Noise", "Coffee"]
     assert first.rank == 7
     expect(first.chart.locator(".gtitle")).to_have_text(text.CHARTS["energy"][1])
     first.rank_by_stop(5).wait_for_address("rank=5")
-    second = new_page().open(first.address)
+    second = AppPage(new_tab(), app.url).open(first.address)
     assert second.compared() == ["Noise", "Coffee"]
     assert second.rank == 5
 

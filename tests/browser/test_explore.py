@@ -114,13 +114,13 @@ def test_a_target_sets_the_rank(app):
     assert_own_numbers(app, data, "gray")
 
 
-def test_a_link_restores_the_view(new_page):
-    first = new_page().open(picture="page", rank=20, color="rgb")
+def test_a_link_restores_the_view(app, new_tab):
+    first = app.open(picture="page", rank=20, color="rgb")
     assert (first.title, first.rank) == ("Text page", 20)
     assert first.address == "/?picture=page&rank=20&color=rgb"
     first.pick("Rocket")
     first.rank_by_number(33)
-    second = new_page().open(first.address)
+    second = AppPage(new_tab(), app.url).open(first.address)
     assert (second.title, second.rank) == ("Rocket", 33)
     assert second.numbers() == first.numbers()
     apart = np.abs(second.picture().astype(int) - first.picture())

@@ -71,13 +71,13 @@ def seen(name):
     return "".join(c for c in sent if c.isprintable() and not c.isspace())
 
 
-def test_hostile_names_stay_names_everywhere(new_page):
+def test_hostile_names_stay_names_everywhere(app):
     assert len(HOSTILE_NAMES) == 40
-    _, kinds = everywhere(new_page(), PLAIN)
+    _, kinds = everywhere(app, PLAIN)
     plain = set().union(*kinds.values())
     for first in range(0, 40, 8):
         names = HOSTILE_NAMES[first : first + 8]
-        read, kinds = everywhere(new_page(), names)
+        read, kinds = everywhere(app, names)
         assert {place: found - plain for place, found in kinds.items() if found - plain} == {}
         whole = [seen(name) for name in names]
         for place in ("gallery", "legend", "chart"):

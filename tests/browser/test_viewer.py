@@ -3,17 +3,16 @@
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import threadpoolctl
 from PIL import Image
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Route, expect
 
 from app.ui import text
-from browser.conftest import Watch
+from browser.conftest import WINDOW, Watch, watched
 from browser.viewer_page import SAMPLES, Truth, ViewerPage, furthest, photograph, sample_truth
 from lowrank import metrics
 from lowrank.curves import error_curve
@@ -32,47 +31,26 @@ def _one_blas_thread() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def opened(browser: Browser, url: str, **options: object) -> Iterator[tuple[ViewerPage, Watch]]:
-    """Open a tab in a context of its own, and what watches it."""
-    watch = Watch(url)
-    with browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options}) as context:
-        watch.look_after(context)
-        yield ViewerPage(context, url), watch
-
-
 @pytest.fixture
-def fresh(chrome, server) -> Iterator[Callable[..., ViewerPage]]:
-    """Open tabs, each in a context of its own; afterwards check that all was quiet."""
-    contexts, watch = [], Watch(server.url)
-
-    def make(**options: object) -> ViewerPage:
-        contexts.append(chrome.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options}))
-        watch.look_after(contexts[-1])
-        return ViewerPage(contexts[-1], server.url)
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert watch.console == []
+def fresh(tab, server) -> ViewerPage:
+    """A page that is not yet at any address."""
+    return ViewerPage(tab, server.url)
 
 
 @pytest.fixture(scope="module")
-def portrait(chrome, server) -> Iterator[tuple[ViewerPage, Watch]]:
+def portrait(chrome, server) -> Iterator[ViewerPage]:
     """Explore with the portrait in grey, opened once; `viewer` puts it back for each test."""
-    with opened(chrome, server.url) as (viewer, watch):
-        yield viewer.open(picture="portrait", rank=50, color="gray"), watch
+    with chrome.new_context(viewport=WINDOW) as context:
+        yield ViewerPage(context.new_page(), server.url).open(picture="portrait", rank=50, color="gray")
 
 
 @pytest.fixture
-def viewer(portrait) -> Iterator[ViewerPage]:
-    """The portrait in grey at rank 50, nothing moved; nothing may go wrong on the page."""
-    page, watch = portrait
-    page.reset()
-    page.frames.clear()
-    yield page
-    said, watch.console[:] = watch.console[:], []
-    assert said == []
+def viewer(portrait, server) -> Iterator[ViewerPage]:
+    """The portrait in grey at rank 50, nothing moved."""
+    with watched(portrait.page, server):
+        portrait.reset()
+        portrait.frames.clear()
+        yield portrait
 
 
 def check(viewer: ViewerPage, right: Truth, k: int) -> None:
@@ -112,9 +90,9 @@ _COMPILES = """() => {
         ("absent", "ycbcr"),
     ],
 )
-def test_every_rank_is_numpys_within_a_level_even_after_400_jumps(wasm, color, fresh):
+def test_every_rank_is_numpys_within_a_level_even_after_400_jumps(wasm, color, new_tab, server):
     """With the kernel in WebAssembly, and with the one in JavaScript where a browser has or allows no WebAssembly."""
-    viewer = fresh()
+    viewer = ViewerPage(new_tab(), server.url)
     if wasm == "absent":
         viewer.page.add_init_script("delete globalThis.WebAssembly")
     elif wasm == "refused":
@@ -131,8 +109,8 @@ def test_every_rank_is_numpys_within_a_level_even_after_400_jumps(wasm, color, f
         check(viewer, right, k)
 
 
-def test_a_throttled_processor_still_draws_what_the_hand_let_go_of(fresh):
-    viewer = fresh().open(picture="portrait", color="rgb", rank=20)
+def test_a_throttled_processor_still_draws_what_the_hand_let_go_of(new_tab, server):
+    viewer = ViewerPage(new_tab(), server.url).open(picture="portrait", color="rgb", rank=20)
     viewer.page.context.new_cdp_session(viewer.page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
     viewer.grip()
     for k in (300, 3, 280, 10, 137):
@@ -332,7 +310,7 @@ def test_the_divider_has_the_original_on_its_left_and_rank_k_on_its_right(viewer
 
 @pytest.mark.parametrize("color", ["gray", "rgb", "ycbcr"])
 def test_difference_has_the_colours_of_the_true_difference(color, request, fresh):
-    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh().open(picture="portrait", color=color)
+    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh.open(picture="portrait", color=color)
     viewer.stop(20)
     viewer.mode(MODES["difference"])
     viewer.drawn(20)
@@ -364,7 +342,7 @@ def test_difference_has_the_colours_of_the_true_difference(color, request, fresh
 @pytest.mark.parametrize("color", ["gray", "ycbcr"])
 def test_layer_k_is_numpys_kth_layer(color, request, fresh):
     right = sample_truth("portrait", color)
-    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh().open(picture="portrait", color=color)
+    viewer = request.getfixturevalue("viewer") if color == "gray" else fresh.open(picture="portrait", color=color)
     viewer.mode(MODES["layer"])
     with_chroma = [int(np.flatnonzero(s)[3]) + 1 for s in right.s[1:]]
     for k in (1, 5, 20, 100, *with_chroma):
@@ -396,7 +374,7 @@ def check_detail(viewer: ViewerPage, right: Truth, k: int) -> tuple[slice, slice
 def test_a_large_picture_is_fitted_then_sharp_where_one_looks_closer(fresh):
     samples = photograph(1000, 1500, seed=4)
     right = Truth(samples, "gray")
-    viewer = fresh().open(picture="portrait", rank=50)
+    viewer = fresh.open(picture="portrait", rank=50)
     viewer.drop("large.png", samples)
     viewer.showing("large.png")
     rows, columns = viewer.pixels().shape[:2]
@@ -459,7 +437,7 @@ def test_allotted_ranks_are_right_at_full_size_too(fresh):
     samples = photograph(1000, 1500, seed=6, channels=3)
     samples = (0.7 * samples.mean(2, keepdims=True) + 0.3 * samples).astype(np.uint8)  # less colour than light
     right = Truth(samples, "ycbcr")
-    viewer = fresh().open(picture="portrait", rank=50, color="ycbcr")
+    viewer = fresh.open(picture="portrait", rank=50, color="ycbcr")
     viewer.drop("large.png", samples)
     viewer.showing("large.png")
     rows, columns = viewer.pixels().shape[:2]
@@ -476,8 +454,8 @@ def test_allotted_ranks_are_right_at_full_size_too(fresh):
     check_detail(viewer, right, 20)
 
 
-def test_a_run_that_was_overtaken_takes_nothing_away(fresh):
-    viewer = fresh()
+def test_a_run_that_was_overtaken_takes_nothing_away(new_tab, server):
+    viewer = ViewerPage(new_tab(), server.url)
     viewer.page.add_init_script(
         """window.Blob = class extends Blob {
           constructor(parts, options) {
@@ -587,7 +565,7 @@ _MEDDLE = """() => {
 
 def test_a_preview_gives_way_to_the_picture_without_moving_rank_or_view(fresh):
     samples = photograph(1200, 900, seed=5)
-    viewer = fresh().open(picture="portrait", rank=50)
+    viewer = fresh.open(picture="portrait", rank=50)
     viewer.page.evaluate(_WITNESS)
     viewer.page.evaluate(_MEDDLE)
     viewer.drop("large.png", samples)
@@ -610,7 +588,7 @@ def test_a_preview_gives_way_to_the_picture_without_moving_rank_or_view(fresh):
 def test_another_upload_leaves_no_picture_of_the_one_before(fresh):
     bright, dark = 200 + photograph(120, 160) // 5, photograph(120, 160, seed=1) // 5
     tall = photograph(300, 90, seed=2) // 5
-    viewer = fresh().open(picture="portrait", rank=20)
+    viewer = fresh.open(picture="portrait", rank=20)
     viewer.drop("bright.png", bright)
     viewer.showing("bright.png")
     viewer.page.evaluate(_WITNESS)
@@ -634,7 +612,7 @@ def test_another_upload_leaves_no_picture_of_the_one_before(fresh):
 
 
 def test_there_and_back_between_the_pages(fresh):
-    viewer = fresh().open(picture="portrait", rank=50)
+    viewer = fresh.open(picture="portrait", rank=50)
     viewer.stop(100)
     viewer.told(100)
     viewer.idle()
@@ -657,7 +635,7 @@ def test_there_and_back_between_the_pages(fresh):
 
 
 def test_colour_and_grey_are_other_pictures(fresh):
-    viewer = fresh().open(picture="portrait", rank=20, color="gray")
+    viewer = fresh.open(picture="portrait", rank=20, color="gray")
     for color in ("rgb", "ycbcr", "gray"):
         viewer.page.get_by_role("radio", name=text.COLORS[color], exact=True).click()
         expect(viewer.page).to_have_url(re.compile(f"color={color}"))
@@ -667,7 +645,7 @@ def test_colour_and_grey_are_other_pictures(fresh):
 
 
 def test_the_panes_of_compare_move_together(fresh):
-    viewer = fresh().open("compare", pictures="portrait,gravel", rank=20)
+    viewer = fresh.open("compare", pictures="portrait,gravel", rank=20)
     stages = viewer.find("stage")
     expect(stages).to_have_count(2)
     viewer.find("slider").focus()
@@ -704,7 +682,7 @@ def test_the_panes_of_compare_move_together(fresh):
 
 
 def test_the_panes_of_compare_have_allotted_ranks_where_there_is_colour(fresh):
-    viewer = fresh().open("compare", pictures="portrait,coffee,gravel", rank=20, color="ycbcr")
+    viewer = fresh.open("compare", pictures="portrait,coffee,gravel", rank=20, color="ycbcr")
     viewer.find("slider").focus()
     for k in (20, 50):
         viewer.stop(k)
@@ -718,8 +696,9 @@ def test_the_panes_of_compare_have_allotted_ranks_where_there_is_colour(fresh):
 @pytest.mark.parametrize("how", ["aborted", "missing", "cut short"])
 def test_factors_that_do_not_arrive_are_told_and_the_page_goes_on(how, chrome, server):
     """The server's answer is lost, an error, or ends too early."""
-    with opened(chrome, server.url) as (viewer, watch):
-        viewer.open(picture="portrait", rank=20)
+    with chrome.new_context(viewport=WINDOW) as context:
+        page = context.new_page()
+        watch, viewer = Watch(page, server.url), ViewerPage(page, server.url).open(picture="portrait", rank=20)
 
         def fail(route: Route) -> None:
             if how == "aborted":
@@ -792,8 +771,8 @@ def test_play_can_be_stopped_on_the_way(viewer):
     check(viewer, sample_truth("portrait", "gray"), k)
 
 
-def test_play_steps_over_the_classic_ranks_where_motion_is_not_wanted(fresh):
-    viewer = fresh(reduced_motion="reduce").open(picture="portrait", rank=5)
+def test_play_steps_over_the_classic_ranks_where_motion_is_not_wanted(new_tab, server):
+    viewer = ViewerPage(new_tab(reduced_motion="reduce"), server.url).open(picture="portrait", rank=5)
     viewer.page.locator(".viewer").evaluate(_NOTE_RANKS)
     viewer.find("play").click()
     expect(viewer.find("play")).to_have_text(text.VIEWER["pause"])
@@ -952,8 +931,8 @@ def test_every_control_is_reached_by_tab_and_shows_the_focus(viewer):
     assert len(seen) == len(set(seen))
 
 
-def test_touch(fresh):
-    viewer = fresh(has_touch=True, is_mobile=True, viewport={"width": 400, "height": 800})
+def test_touch(new_tab, server):
+    viewer = ViewerPage(new_tab(has_touch=True, is_mobile=True, viewport={"width": 400, "height": 800}), server.url)
     viewer.open(picture="portrait", rank=50)
     viewer.find("stops").get_by_role("button", name="20", exact=True).tap()
     viewer.told(20)
@@ -992,7 +971,7 @@ def test_touch(fresh):
 
 @pytest.mark.parametrize("path", ["", "compare"])
 def test_nothing_scrolls_sideways_and_the_viewer_wears_the_theme(path, fresh):
-    viewer = fresh().open(path, rank=20)
+    viewer = fresh.open(path, rank=20)
     for scheme, width in (("light", 1280), ("light", 400), ("dark", 400), ("dark", 1280)):
         viewer.page.emulate_media(color_scheme=scheme)
         viewer.page.set_viewport_size({"width": width, "height": 900})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 
@@ -154,8 +154,8 @@ def furthest(pixels: np.ndarray, right: np.ndarray) -> int:
 class ViewerPage:
     """A page of the app with a viewer on it."""
 
-    def __init__(self, context: BrowserContext, url: str) -> None:
-        self.page: Page = context.new_page()
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
         self.frames: list[str] = []  # "sent" and "received", in order
         self.page.on("websocket", self._listen)
         self.page.set_default_timeout(20_000)

@@ -105,7 +105,14 @@ def the_tab(chrome) -> Iterator[Page]:
 
 
 @pytest.fixture
-def tab(the_tab, server) -> Iterator[Page]:
+def watch(the_tab, server) -> Iterator[Watch]:
+    """What is noted of `tab`; what a test expects there it may take out."""
+    with watched(the_tab, server) as watch:
+        yield watch
+
+
+@pytest.fixture
+def tab(the_tab, server, watch) -> Page:
     """A tab as good as new: another document and session, nothing stored. In a new one the scripts take 3 s to start.
 
     What a page cannot take back, as scripts for every document or a slower processor, asks for `new_tab`.
@@ -116,8 +123,7 @@ def tab(the_tab, server) -> Iterator[Page]:
     the_tab.mouse.move(0, 0)
     the_tab.set_viewport_size(WINDOW)
     the_tab.emulate_media(color_scheme="light")
-    with watched(the_tab, server):
-        yield the_tab
+    return the_tab
 
 
 @pytest.fixture

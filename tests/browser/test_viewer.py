@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Route, expect
 
 from app.ui import text
-from browser.conftest import WINDOW, Watch, watched
+from browser.conftest import WINDOW, watched
 from browser.viewer_page import SAMPLES, Truth, ViewerPage, furthest, photograph, sample_truth
 from lowrank import metrics
 from lowrank.curves import error_curve
@@ -79,34 +79,31 @@ _COMPILES = """() => {
 }"""
 
 
-@pytest.mark.parametrize(
-    ("wasm", "color"),
-    [
-        ("there", "gray"),
-        ("there", "rgb"),
-        ("there", "ycbcr"),
-        ("absent", "gray"),
-        ("refused", "rgb"),
-        ("absent", "ycbcr"),
-    ],
-)
-def test_every_rank_is_numpys_within_a_level_even_after_400_jumps(wasm, color, new_tab, server):
-    """With the kernel in WebAssembly, and with the one in JavaScript where a browser has or allows no WebAssembly."""
-    viewer = ViewerPage(new_tab(), server.url)
-    if wasm == "absent":
-        viewer.page.add_init_script("delete globalThis.WebAssembly")
-    elif wasm == "refused":
-        viewer.page.add_init_script(_REFUSE_WASM)
-    viewer.open(picture="portrait", color=color)
-    assert viewer.page.evaluate("typeof WebAssembly") == ("undefined" if wasm == "absent" else "object")
-    assert viewer.page.evaluate(_COMPILES) == (wasm == "there")
+def draws_every_rank(viewer: ViewerPage, color: str, some: int) -> None:
+    """After 400 jumps the canvas shows so many ranks as NumPy computes them, and the first and the last."""
     rng = np.random.default_rng(0)
     viewer.jump(rng.integers(1, 301, 400).tolist())
     right = sample_truth("portrait", color)
-    more = 20 if wasm == "there" else 5  # of JavaScript's fewer, for it is slow
-    for k in [1, 50, 300, *rng.integers(1, 301, more).tolist()]:
+    for k in [1, 50, 300, *rng.integers(1, 301, some).tolist()]:
         viewer.jump([k])
         check(viewer, right, k)
+
+
+@pytest.mark.parametrize("color", ["gray", "rgb", "ycbcr"])
+def test_every_rank_is_numpys_within_a_level_even_after_400_jumps(color, fresh):
+    fresh.open(picture="portrait", color=color)
+    assert fresh.page.evaluate(_COMPILES)
+    draws_every_rank(fresh, color, 20)
+
+
+@pytest.mark.parametrize(("wasm", "color"), [("absent", "gray"), ("refused", "rgb"), ("absent", "ycbcr")])
+def test_so_it_is_by_javascript_where_a_browser_has_or_allows_no_webassembly(wasm, color, new_tab, server):
+    viewer = ViewerPage(new_tab(), server.url)
+    viewer.page.add_init_script("delete globalThis.WebAssembly" if wasm == "absent" else _REFUSE_WASM)
+    viewer.open(picture="portrait", color=color)
+    assert viewer.page.evaluate("typeof WebAssembly") == ("undefined" if wasm == "absent" else "object")
+    assert not viewer.page.evaluate(_COMPILES)
+    draws_every_rank(viewer, color, 5)  # of JavaScript's fewer, for it is slow
 
 
 def test_a_throttled_processor_still_draws_what_the_hand_let_go_of(new_tab, server):
@@ -694,37 +691,33 @@ def test_the_panes_of_compare_have_allotted_ranks_where_there_is_colour(fresh):
 
 
 @pytest.mark.parametrize("how", ["aborted", "missing", "cut short"])
-def test_factors_that_do_not_arrive_are_told_and_the_page_goes_on(how, chrome, server):
+def test_factors_that_do_not_arrive_are_told_and_the_page_goes_on(how, fresh, watch):
     """The server's answer is lost, an error, or ends too early."""
-    with chrome.new_context(viewport=WINDOW) as context:
-        page = context.new_page()
-        watch, viewer = Watch(page, server.url), ViewerPage(page, server.url).open(picture="portrait", rank=20)
+    viewer = fresh.open(picture="portrait", rank=20)
 
-        def fail(route: Route) -> None:
-            if how == "aborted":
-                route.abort()
-            elif how == "missing":
-                route.fulfill(status=404, body="gone")
-            else:
-                answer = route.fetch()
-                route.fulfill(response=answer, body=answer.body()[:20_000])
+    def fail(route: Route) -> None:
+        if how == "aborted":
+            route.abort()
+        elif how == "missing":
+            route.fulfill(status=404, body="gone")
+        else:
+            answer = route.fetch()
+            route.fulfill(response=answer, body=answer.body()[:20_000])
 
-        viewer.page.route("**/media/*.zip", fail)
-        viewer.page.get_by_role("button", name="Coffee", exact=True).click()
-        expect(viewer.find("message")).to_have_text(text.VIEWER["lost"])
-        expect(viewer.page.locator("canvas.fit")).to_have_attribute("aria-label", re.compile("espresso"))
-        assert viewer.page.evaluate(
-            "(c) => c.width * c.height", viewer.page.locator("canvas.fit").element_handle()
-        ) in (
-            0,
-            600 * 400,
-        )
-        viewer.page.unroute("**/media/*.zip")
-        viewer.page.get_by_role("button", name="Gravel", exact=True).click()
-        viewer.showing("stones")
-        expect(viewer.find("message")).to_be_hidden()
-        check(viewer, sample_truth("gravel", "gray"), 20)
-        assert [said for said in watch.console if not said.startswith("Failed to load resource")] == []
+    viewer.page.route("**/media/*.zip", fail)
+    viewer.page.get_by_role("button", name="Coffee", exact=True).click()
+    expect(viewer.find("message")).to_have_text(text.VIEWER["lost"])
+    expect(viewer.page.locator("canvas.fit")).to_have_attribute("aria-label", re.compile("espresso"))
+    assert viewer.page.evaluate("(c) => c.width * c.height", viewer.page.locator("canvas.fit").element_handle()) in (
+        0,
+        600 * 400,
+    )
+    viewer.page.unroute("**/media/*.zip")
+    viewer.page.get_by_role("button", name="Gravel", exact=True).click()
+    viewer.showing("stones")
+    expect(viewer.find("message")).to_be_hidden()
+    check(viewer, sample_truth("gravel", "gray"), 20)
+    watch.console[:] = [said for said in watch.console if not said.startswith("Failed to load resource")]
 
 
 # -- play -------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from lowrank.svd import SVD
 #: Okabe and Ito's colours, which stay apart for colour-blind readers; readable on light and dark.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C00", "#7F7F7F")
 CONFIG = {"displaylogo": False, "scrollZoom": False}
+#: Pixels.
+HEIGHT = 460
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 
 
@@ -81,7 +83,7 @@ def figure(
                 showarrow=False,
                 font={"size": 11},
             )
-    styled(chart, title, 460).update_layout(hovermode="x unified")
+    styled(chart, title, HEIGHT).update_layout(hovermode="x unified")
     chart.update_xaxes(title=text.RANK_AXIS, hoverformat="d")
     if log_rank:
         ticks = [k for k in (1, 3, 10, 30, 100, 300) if k <= highest]

@@ -94,6 +94,16 @@ def _measured() -> dict[str, Any]:
     return last
 
 
+def has_seen() -> bool:
+    """Whether the browser has shown this session a picture."""
+    return bool(st.session_state.get("seen"))
+
+
+def remember_seen() -> None:
+    """Keep that it has."""
+    st.session_state.seen = True
+
+
 def write_address(**fields: object) -> None:
     """Put the page's part of the view into the address, unless the browser has it already."""
     address = {name: str(value) for name, value in fields.items() if value}

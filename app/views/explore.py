@@ -89,6 +89,7 @@ def live_picture(picture: Picture, color: Color) -> bool:
         turn=state.view().turn,
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,
+        on_stands=None if state.has_seen() else state.remember_seen,
         marks=[
             *(Mark(rank, label) for label, rank in break_even_marks(pane["breakEven"]).items()),
             *(Mark(rank, said, high=True) for rank, said in state.targets_met(picture, color)),
@@ -129,18 +130,26 @@ def downloads(picture: Picture, color: Color, k: int) -> None:
 
 
 def curve_chart(picture: Picture, color: Color, k: int) -> None:
-    """Draw the picture's curves; the chart stays the same while the rank moves, and the mark goes over it."""
+    """Draw the picture's curves; the chart stays the same while the rank moves, and the mark goes over it.
+
+    To start Plotly keeps a browser busy for a second. So the first chart of a session waits for the first picture; if
+    nothing tells that it stands, for the next run.
+    """
     measure, log_rank, log_value = inputs.chart_choice("explore")
     spectrum = cached.spectrum(picture.digest, color, picture.data)
-    series = [charts.Series(picture.title, inputs.curve(picture, color, measure), spectrum)]
     with st.container(gap=None):
-        st.plotly_chart(
-            figure(picture.digest, color, measure, log_rank, log_value, picture.data),
-            key="explore_chart",
-            config=charts.CONFIG,
-            alt=charts.alternative(series, measure),
-        )
-        needle("explore_chart", k)
+        if state.has_seen():
+            series = [charts.Series(picture.title, inputs.curve(picture, color, measure), spectrum)]
+            st.plotly_chart(
+                figure(picture.digest, color, measure, log_rank, log_value, picture.data),
+                key="explore_chart",
+                config=charts.CONFIG,
+                alt=charts.alternative(series, measure),
+            )
+            needle("explore_chart", k)
+        else:
+            st.container(height=charts.HEIGHT, border=False)
+            state.remember_seen()
     st.caption(text.optimality(spectrum.excess, allotted=color == "ycbcr"))
 
 

@@ -152,6 +152,16 @@ def test_back_from_the_other_page(app):
     assert (app.title, app.rank) == ("Sky", 5)
 
 
+def test_the_first_picture_is_there_before_the_chart_asks_for_its_code(app):
+    loads = (
+        """() => performance.getEntriesByType('resource').map((one) => [one.name, one.startTime, one.responseEnd])"""
+    )
+    times = app.open().page.evaluate(loads)
+    ((_, _, factors),) = (one for one in times if one[0].endswith(".zip"))
+    ((_, chart, _),) = (one for one in times if "PlotlyChart" in one[0])
+    assert factors <= chart
+
+
 def test_downloads(app):
     data = pictures.photograph(size=(240, 200))
     app.open(rank=12, color="rgb").upload(("My holiday.jpg", "image/jpeg", data))

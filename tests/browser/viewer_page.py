@@ -178,14 +178,15 @@ class ViewerPage:
     # -- waiting
 
     def ready(self) -> None:
-        """Wait until the factors of every pane are there, and Python has nothing left to do."""
+        """Wait until the factors of every pane and the chart are there, and Python has nothing left to do."""
         ready = re.compile(".")
         expect(self.find("stage").first).to_have_attribute("data-ready", ready, timeout=60_000)  # the first one imports
         self.page.wait_for_function(
             """() => {
               const host = document.querySelector('[data-testid=stBidiComponentIsolated]');
               const stages = [...host?.shadowRoot.querySelectorAll('.stage') ?? []];
-              return stages.length && stages.every((s) => s.dataset.ready && !s.dataset.ready.includes('preview'));
+              return stages.length && stages.every((s) => s.dataset.ready && !s.dataset.ready.includes('preview'))
+                && document.querySelector('.js-plotly-plot .xtitle');
             }"""
         )
         self.idle()

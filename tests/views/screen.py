@@ -27,18 +27,22 @@ SAMPLES = ("portrait", "coffee", "rocket", "page", "tartan", "dusk", "gravel", "
 MEASURES = ("relative_error", "psnr", "ssim", "energy", "singular_values")
 
 
+def tab(**address: str) -> AppTest:
+    """Have a tab at an address, that runs no page yet; it takes a picture for seen as soon as it is sent."""
+    at = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=20)
+    at.session_state["seen"] = True
+    at.query_params.update(address)
+    return at
+
+
 def explore(**address: str) -> AppTest:
     """Open Explore at an address."""
-    at = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=20)
-    at.query_params.update(address)
-    return at.run()
+    return tab(**address).run()
 
 
 def compare(**address: str) -> AppTest:
     """Open Compare at an address."""
-    at = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=20)
-    at.query_params.update(address)
-    return to_compare(at)
+    return to_compare(tab(**address))
 
 
 def to_compare(at: AppTest) -> AppTest:

@@ -38,6 +38,7 @@ from views.screen import (
     sample,
     set_color,
     set_rank,
+    tab,
     to_compare,
     to_explore,
     viewer,
@@ -82,6 +83,19 @@ def test_first_visit_shows_a_decomposed_sample():
         SAVE,
     ]
     assert not messages(at)
+
+
+def test_the_first_chart_waits_until_the_first_picture_stands():
+    at = tab()
+    at.session_state["seen"] = False
+    at.run()
+    assert viewer(at)["waited"]
+    assert not at.get("plotly_chart")
+    assert text.CHART in [group.label for group in at.segmented_control]  # what is chosen there stands already
+    at.run()
+    assert not viewer(at)["waited"]
+    before = figure(at)
+    assert figure(set_rank(at, 20)) == before
 
 
 def test_gallery_offers_every_sample_and_marks_the_chosen_one():

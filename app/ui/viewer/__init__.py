@@ -81,6 +81,7 @@ def viewer(
     turn: int,
     on_rank: Callable[[int], None],
     on_zoom: Callable[[], None] = lambda: None,
+    on_stands: Callable[[], None] | None = None,
     marks: Sequence[Mark] = (),
     words: dict[str, str] | None = None,
     numbers: dict[str, dict[str, str]] | None = None,
@@ -101,6 +102,8 @@ def viewer(
         Told the rank when the hand lets go.
     on_zoom : callable
         Called when a view closer than the fitted one asks for the full-size factors.
+    on_stands : callable, optional
+        Called as soon as the picture stands on the screen, or cannot be had, and the page run again.
     marks : sequence of Mark
         On the track.
     words : dict, optional
@@ -115,6 +118,7 @@ def viewer(
         "panes": list(panes),
         "rank": rank,
         "turn": turn,
+        "waited": on_stands is not None,
         "highest": highest,
         "stops": [k for k in CLASSIC_RANKS if k <= highest],
         "marks": [mark._asdict() for mark in marks],
@@ -132,7 +136,8 @@ def viewer(
         on_rank(int(rank))
         st.session_state[f"{key}_heard"] = when
 
-    seen = _component(key=key, data=data, on_rank_change=release, on_wanted_change=on_zoom)
+    stands = on_stands or (lambda: None)
+    seen = _component(key=key, data=data, on_rank_change=release, on_wanted_change=on_zoom, on_stands_change=stands)
     told = getattr(seen, "rank", None)
     if told and told[1] > st.session_state.get(f"{key}_heard", 0):  # the run that was to hear of it was cut short
         release()

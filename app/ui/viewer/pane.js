@@ -89,7 +89,9 @@ class Pane {
         }
         if (engine.available < factors.rank) throw new Error('short');
       } catch {
-        if (!stale()) this.say(this.viewer.data.words.lost);
+        if (stale()) return;
+        this.say(this.viewer.data.words.lost);
+        this.viewer.stands();
         return;
       }
       this.loaded = performance.now() - began;

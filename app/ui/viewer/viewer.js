@@ -144,6 +144,14 @@ class Viewer {
       this.began = undefined;
     }
     if (there.includes(false)) this.redraw();
+    else if (this.panes.every((pane) => pane.fit)) this.stands();
+  }
+
+  /** Tell Python, where it waits for that, that the picture stands, or will not come. */
+  stands() {
+    if (!this.data.waited || this.stood) return;
+    this.stood = true;
+    requestAnimationFrame(() => setTimeout(() => this.setState('stands', true))); // when it can be seen
   }
 
   /** Every number that depends on the rank, in the same task as the picture. */

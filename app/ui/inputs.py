@@ -11,13 +11,26 @@ from lowrank.curves import Curve
 from lowrank.errors import LowrankError
 from lowrank.ranks import RULES
 
+_THUMBNAIL = 96  # pixels
+
+#: Each thumbnail's button reaches over it: one clicks on pictures. (xsmall, the gap between the two, is half a rem.)
+_reach = st.components.v2.component(
+    "lowrank_reach",
+    css=".st-key-gallery .stButton button::after"
+    f"{{ content: ''; position: absolute; inset: calc(-{_THUMBNAIL}px - 0.5rem) 0 0; }}",
+    isolate_styles=False,
+)
+
 
 def gallery(chosen: Picture) -> None:
     """Show the pictures as a row of thumbnails with a button each, and the place to drop one's own."""
     row, drop = st.columns([3, 1], vertical_alignment="top", gap="medium")
-    with row, st.container(horizontal=True, wrap=False, gap="small", key="gallery"):
+    with row, st.container(gap=None):
+        thumbnails = st.container(horizontal=True, wrap=False, gap="small", key="gallery")
+        _reach(key="reach")
+    with thumbnails:
         for picture in pictures.available().values():
-            with st.container(width=96, gap="xsmall"):
+            with st.container(width=_THUMBNAIL, gap="xsmall"):
                 st.image(cached.thumbnail(picture.digest, picture.data), width="stretch", alt=picture.alt)
                 st.button(
                     picture.short_label,

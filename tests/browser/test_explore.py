@@ -162,6 +162,19 @@ def test_the_first_picture_is_there_before_the_chart_asks_for_its_code(app):
     assert factors <= chart
 
 
+def test_one_clicks_on_the_thumbnail_or_on_its_name(app):
+    app.open(picture="portrait")
+    for name in ("Rocket", "Coffee"):
+        picture = (
+            app.gallery.locator("[data-testid=stVerticalBlock]").filter(has_text=name).locator("img").bounding_box()
+        )
+        for share in (0.05, 0.95):
+            app.pick("Sky")
+            app.page.mouse.click(picture["x"] + share * picture["width"], picture["y"] + share * picture["height"])
+            expect(app.title_element).to_have_text(name)
+            app.settled()
+
+
 def test_downloads(app):
     data = pictures.photograph(size=(240, 200))
     app.open(rank=12, color="rgb").upload(("My holiday.jpg", "image/jpeg", data))

@@ -139,7 +139,7 @@ def words(at: AppTest) -> list[str]:
         for path, value in strings(element.proto)
         if path.rsplit(".", 1)[-1] not in hidden and not (element.type == "bidi_component" and path == ".json")
     ]
-    return found + [word for element in at.get("bidi_component") for word in _leaves(read(element.proto.json))]
+    return found + [word for told in _told(at) for word in _leaves(told)]
 
 
 def _leaves(value: object) -> Iterator[str]:
@@ -186,10 +186,14 @@ def without_code(markdown: str) -> str:
     return out + rest
 
 
+def _told(at: AppTest) -> list[dict[str, Any]]:
+    """Return what the page tells its components, as far as it tells them something."""
+    return [read(component.proto.json) for component in at.get("bidi_component") if component.proto.json]
+
+
 def viewer(at: AppTest) -> dict[str, Any]:
     """Return what the page tells its viewer."""
-    told = [read(component.proto.json) for component in at.get("bidi_component")]
-    (found,) = (one for one in told if "panes" in one)  # the other components are the marks over charts
+    (found,) = (one for one in _told(at) if "panes" in one)  # the others are the marks over charts
     return found
 
 

@@ -20,7 +20,7 @@ from lowrank.errors import LowrankError  # noqa: E402
 
 try:
     from app import server
-    from app.ui import limits, notice, pictures, session, text
+    from app.ui import limits, notice, pictures, session, state, text
     from app.ui.words import files, learn, lora
 except LowrankError as error:  # a setting of the environment makes no sense
     raise SystemExit(f"lowrank: {error}") from None
@@ -47,6 +47,7 @@ def main() -> None:
     problems = pictures.problems()
     try:
         page.run()
+        state.end_first_look()
     except LowrankError as error:
         problems.append(("", error))
     if st.session_state.pop("too_many", False):

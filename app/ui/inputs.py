@@ -11,15 +11,15 @@ from lowrank.curves import Curve
 from lowrank.errors import LowrankError
 from lowrank.ranks import RULES
 
-_THUMBNAIL = 96  # pixels
+_WIDTH = 96  # of a thumbnail, in pixels
 
-#: Each thumbnail's button reaches over it: one clicks on pictures. (xsmall, the gap between the two, is half a rem.)
-_reach = st.components.v2.component(
-    "lowrank_reach",
-    css=".st-key-gallery .stButton button::after"
-    f"{{ content: ''; position: absolute; inset: calc(-{_THUMBNAIL}px - 0.5rem) 0 0; }}",
-    isolate_styles=False,
-)
+#: Each thumbnail's button reaches over it, for one clicks on pictures, and over what Streamlit offers there: to see the
+#: thumbnail alone. (The gap between the two, xsmall, is half a rem.)
+_REACH = f"""
+.st-key-gallery .stButton button::after {{ content: ''; position: absolute; inset: calc(-{_WIDTH}px - 0.5rem) 0 0; }}
+.st-key-gallery [data-testid=stElementToolbar] {{ display: none; }}
+"""
+_reach = st.components.v2.component("lowrank_reach", css=_REACH, isolate_styles=False)
 
 
 def gallery(chosen: Picture) -> None:
@@ -30,9 +30,9 @@ def gallery(chosen: Picture) -> None:
         _reach(key="reach")
     with thumbnails:
         for picture in pictures.available().values():
-            with st.container(width=_THUMBNAIL, gap="xsmall"):
+            with st.container(width=_WIDTH, gap="xsmall"):
                 st.image(cached.thumbnail(picture.digest, picture.data), width="stretch", alt=picture.alt)
-                st.button(
+                clicked = st.button(
                     picture.short_label,
                     key=f"pick_{picture.id}",
                     help=picture.teaches if picture.is_sample else picture.label,
@@ -41,6 +41,10 @@ def gallery(chosen: Picture) -> None:
                     kwargs={"picture": picture.id},
                     width="stretch",
                 )
+                # a new session, of a page that has outlived its server, calls nobody back in its first run
+                if clicked and picture.id != chosen.id:
+                    state.change(picture=picture.id)
+                    st.rerun()
     with drop:
         pictures.drop_zone("explore", lambda arrived: state.change(picture=arrived[-1].id))
 

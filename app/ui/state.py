@@ -94,14 +94,20 @@ def _measured() -> dict[str, Any]:
     return last
 
 
-def has_seen() -> bool:
-    """Whether the browser has shown this session a picture."""
-    return bool(st.session_state.get("seen"))
+def is_first_look() -> bool:
+    """Whether the browser may still be waiting for the first picture of this session."""
+    return not st.session_state.get("looked")
 
 
-def remember_seen() -> None:
-    """Keep that it has."""
-    st.session_state.seen = True
+def end_first_look() -> None:
+    """Take the first picture for seen."""
+    st.session_state.looked = True
+
+
+def seen() -> None:
+    """Take the first picture for seen, because the browser has told so."""
+    end_first_look()
+    change()
 
 
 def write_address(**fields: object) -> None:

@@ -89,7 +89,7 @@ def live_picture(picture: Picture, color: Color) -> bool:
         turn=state.view().turn,
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,
-        on_stands=None if state.has_seen() else state.remember_seen,
+        on_stands=state.seen if state.is_first_look() else None,
         marks=[
             *(Mark(rank, label) for label, rank in break_even_marks(pane["breakEven"]).items()),
             *(Mark(rank, said, high=True) for rank, said in state.targets_met(picture, color)),
@@ -132,13 +132,15 @@ def downloads(picture: Picture, color: Color, k: int) -> None:
 def curve_chart(picture: Picture, color: Color, k: int) -> None:
     """Draw the picture's curves; the chart stays the same while the rank moves, and the mark goes over it.
 
-    To start Plotly keeps a browser busy for a second. So the first chart of a session waits for the first picture; if
-    nothing tells that it stands, for the next run.
+    To start Plotly keeps a browser busy for a second. So on the first look the chart waits until the picture stands;
+    where nothing tells so, until the next run.
     """
     measure, log_rank, log_value = inputs.chart_choice("explore")
     spectrum = cached.spectrum(picture.digest, color, picture.data)
     with st.container(gap=None):
-        if state.has_seen():
+        if state.is_first_look():
+            st.container(height=charts.HEIGHT, border=False)
+        else:
             series = [charts.Series(picture.title, inputs.curve(picture, color, measure), spectrum)]
             st.plotly_chart(
                 figure(picture.digest, color, measure, log_rank, log_value, picture.data),
@@ -147,9 +149,6 @@ def curve_chart(picture: Picture, color: Color, k: int) -> None:
                 alt=charts.alternative(series, measure),
             )
             needle("explore_chart", k)
-        else:
-            st.container(height=charts.HEIGHT, border=False)
-            state.remember_seen()
     st.caption(text.optimality(spectrum.excess, allotted=color == "ycbcr"))
 
 

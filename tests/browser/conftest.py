@@ -112,18 +112,23 @@ def watch(the_tab, server) -> Iterator[Watch]:
 
 
 @pytest.fixture
-def tab(the_tab, server, watch) -> Page:
+def tab(the_tab, server, watch) -> Iterator[Page]:
     """A tab as good as new: another document and session, nothing stored. In a new one the scripts take 3 s to start.
 
     What a page cannot take back, as scripts for every document or a slower processor, asks for `new_tab`.
     """
+    the_tab.set_default_timeout(WAIT)
+    the_tab.set_viewport_size(WINDOW)
+    the_tab.emulate_media(color_scheme="light")
+    yield the_tab
+    the_tab.unroute_all()
     the_tab.goto(f"{server.url}/_stcore/health")  # of the same origin: at any other the browser forgets the scripts
     the_tab.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
     the_tab.context.clear_cookies()
+    the_tab.mouse.up()
     the_tab.mouse.move(0, 0)
-    the_tab.set_viewport_size(WINDOW)
-    the_tab.emulate_media(color_scheme="light")
-    return the_tab
+    for key in ("Space", "Control", "Shift", "ArrowRight"):
+        the_tab.keyboard.up(key)
 
 
 @pytest.fixture
@@ -132,8 +137,11 @@ def new_tab(chrome, server) -> Iterator[Callable[..., Page]]:
     with ExitStack() as stack:
 
         def open_tab(**options: object) -> Page:
-            page = stack.enter_context(chrome.new_context(**{"viewport": WINDOW, **options})).new_page()
+            context = chrome.new_context(**{"viewport": WINDOW, **options})
+            page = context.new_page()
+            page.set_default_timeout(WAIT)
             stack.enter_context(watched(page, server))
+            stack.enter_context(context)  # which is closed first
             return page
 
         yield open_tab

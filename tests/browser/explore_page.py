@@ -93,7 +93,6 @@ class AppPage:
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
-        self.page.set_default_timeout(20_000)
         self.url = url
 
     # -- going somewhere ----------------------------------------------------------------------------------------------
@@ -119,6 +118,12 @@ class AppPage:
         yield
         self.page.evaluate("() => window.nextRun")
         self.settled()
+
+    def until_connected(self, connected: bool) -> None:
+        """Wait until the page has its server, or has noticed that it is gone."""
+        state = "data-test-connection-state"
+        waiting = expect(self.page.get_by_test_id("stApp"))
+        (waiting.to_have_attribute if connected else waiting.not_to_have_attribute)(state, "CONNECTED")
 
     def go_to(self, name: str) -> "AppPage":
         """Click a page's name in the navigation."""

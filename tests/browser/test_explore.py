@@ -3,11 +3,13 @@
 import csv
 import io
 import re
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+from serving import running_app
 
 from app.ui import text
 from browser import pictures
@@ -160,6 +162,27 @@ def test_the_first_picture_is_there_before_the_chart_asks_for_its_code(app):
     ((_, _, factors),) = (one for one in times if one[0].endswith(".zip"))
     ((_, chart, _),) = (one for one in times if "PlotlyChart" in one[0])
     assert factors <= chart
+
+
+def test_the_chart_comes_where_the_first_picture_does_not(tab, server, watch):
+    tab.route("**/media/*.zip", lambda route: route.abort())
+    tab.goto(server.url)
+    expect(tab.locator(".viewer .message")).to_have_text(text.VIEWER["lost"])
+    expect(tab.locator(".js-plotly-plot .xtitle")).to_be_visible()
+    watch.console[:] = [said for said in watch.console if not said.startswith("Failed to load resource")]
+
+
+def test_after_a_restart_of_the_server_the_first_click_counts(chrome, tmp_path):
+    with chrome.new_context() as context:
+        with running_app(tmp_path) as server:
+            app = AppPage(context.new_page(), server.url).open()
+        for click in (lambda: app.rank_by_stop(20), lambda: app.pick("Coffee")):
+            app.until_connected(False)
+            with running_app(tmp_path, port=urlsplit(server.url).port):
+                app.until_connected(True)
+                click()
+                assert app.needle()[0] == text.AT_RANK.format(k=20)  # the chart comes back too
+        assert (app.title, app.rank) == ("Coffee", 20)
 
 
 def test_one_clicks_on_the_thumbnail_or_on_its_name(app):

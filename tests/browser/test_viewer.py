@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Route, expect
 
 from app.ui import text
-from browser.conftest import WINDOW, watched
+from browser.conftest import WAIT, WINDOW, watched
 from browser.viewer_page import SAMPLES, Truth, ViewerPage, furthest, photograph, sample_truth
 from lowrank import metrics
 from lowrank.curves import error_curve
@@ -32,16 +32,22 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def fresh(tab, server) -> ViewerPage:
+def fresh(tab, server) -> Iterator[ViewerPage]:
     """A page that is not yet at any address."""
-    return ViewerPage(tab, server.url)
+    viewer = ViewerPage(tab, server.url)
+    yield viewer
+    viewer.leave()
 
 
 @pytest.fixture(scope="module")
 def portrait(chrome, server) -> Iterator[ViewerPage]:
     """Explore with the portrait in grey, opened once; `viewer` puts it back for each test."""
     with chrome.new_context(viewport=WINDOW) as context:
-        yield ViewerPage(context.new_page(), server.url).open(picture="portrait", rank=50, color="gray")
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        with watched(page, server):
+            viewer = ViewerPage(page, server.url).open(picture="portrait", rank=50, color="gray")
+        yield viewer
 
 
 @pytest.fixture

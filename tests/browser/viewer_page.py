@@ -158,12 +158,15 @@ class ViewerPage:
         self.page = page
         self.frames: list[str] = []  # "sent" and "received", in order
         self.page.on("websocket", self._listen)
-        self.page.set_default_timeout(20_000)
         self.url = url
 
     def _listen(self, socket) -> None:
         socket.on("framesent", lambda _: self.frames.append("sent"))
         socket.on("framereceived", lambda _: self.frames.append("received"))
+
+    def leave(self) -> None:
+        """Listen to the tab no longer: another test is to have it."""
+        self.page.remove_listener("websocket", self._listen)
 
     def open(self, path: str = "", **address: object) -> ViewerPage:
         query = "&".join(f"{name}={value}" for name, value in address.items())

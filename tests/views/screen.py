@@ -28,9 +28,9 @@ MEASURES = ("relative_error", "psnr", "ssim", "energy", "singular_values")
 
 
 def tab(**address: str) -> AppTest:
-    """Have a tab at an address, that runs no page yet; it takes a picture for seen as soon as it is sent."""
+    """Return a tab at an address, not run yet; the first look is over, for no browser tells when it is."""
     at = AppTest.from_file(ROOT / "app" / "main.py", default_timeout=20)
-    at.session_state["seen"] = True
+    at.session_state["looked"] = True
     at.query_params.update(address)
     return at
 

@@ -87,7 +87,7 @@ def test_first_visit_shows_a_decomposed_sample():
 
 def test_the_first_chart_waits_until_the_first_picture_stands():
     at = tab()
-    at.session_state["seen"] = False
+    at.session_state["looked"] = False
     at.run()
     assert viewer(at)["waited"]
     assert not at.get("plotly_chart")

@@ -117,7 +117,7 @@ def viewer(
     data = {
         "panes": list(panes),
         "rank": rank,
-        "turn": turn,
+        "turn": turn + st.session_state.get(f"{key}_again", 0),
         "waited": on_stands is not None,
         "highest": highest,
         "stops": [k for k in CLASSIC_RANKS if k <= highest],
@@ -139,6 +139,10 @@ def viewer(
     stands = on_stands or (lambda: None)
     seen = _component(key=key, data=data, on_rank_change=release, on_wanted_change=on_zoom, on_stands_change=stands)
     told = getattr(seen, "rank", None)
-    if told and told[1] > st.session_state.get(f"{key}_heard", 0):  # the run that was to hear of it was cut short
+    if told and told[1] > st.session_state.get(f"{key}_heard", 0):
+        # the run that was to hear of it was cut short, or it is a new session's first, of a page that has outlived its
+        # server: that has just set the viewer back to what the address says
+        if f"{key}_heard" not in st.session_state:
+            st.session_state[f"{key}_again"] = 1
         release()
         st.rerun()

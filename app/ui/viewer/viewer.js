@@ -25,6 +25,7 @@ class Viewer {
   update(data) {
     const others = this.data?.panes.map((p) => p.picture).join() !== data.panes.map((p) => p.picture).join();
     this.data = data;
+    if (!data.waited) this.stood = false; // another session, after the server's restart, may wait again
     if (others) {
       this.view = { zoom: 1, x: 0.5, y: 0.5 };
       this.stop(false);
@@ -151,7 +152,7 @@ class Viewer {
   stands() {
     if (!this.data.waited || this.stood) return;
     this.stood = true;
-    requestAnimationFrame(() => setTimeout(() => this.setState('stands', true))); // when it can be seen
+    requestAnimationFrame(() => setTimeout(() => this.setState('stands', Date.now()))); // when it can be seen
   }
 
   /** Every number that depends on the rank, in the same task as the picture. */

@@ -20,7 +20,7 @@ from lowrank.svd import SVD
 #: Okabe and Ito's colours, which stay apart for colour-blind readers; readable on light and dark.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C8C00", "#7F7F7F")
 CONFIG = {"displaylogo": False, "scrollZoom": False}
-#: Pixels.
+#: Of a chart over the ranks, in pixels.
 HEIGHT = 460
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 

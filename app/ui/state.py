@@ -104,7 +104,7 @@ def end_first_look() -> None:
     st.session_state.looked = True
 
 
-def seen() -> None:
+def picture_stands() -> None:
     """Take the first picture for seen, because the browser has told so."""
     end_first_look()
     change()

@@ -89,7 +89,7 @@ def live_picture(picture: Picture, color: Color) -> bool:
         turn=state.view().turn,
         on_rank=lambda rank: state.change(rank=rank),
         on_zoom=zoom_in,
-        on_stands=state.seen if state.is_first_look() else None,
+        on_stands=state.picture_stands if state.is_first_look() else None,
         marks=[
             *(Mark(rank, label) for label, rank in break_even_marks(pane["breakEven"]).items()),
             *(Mark(rank, said, high=True) for rank, said in state.targets_met(picture, color)),

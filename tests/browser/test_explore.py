@@ -155,9 +155,7 @@ def test_back_from_the_other_page(app):
 
 
 def test_the_first_picture_is_there_before_the_chart_asks_for_its_code(app):
-    loads = (
-        """() => performance.getEntriesByType('resource').map((one) => [one.name, one.startTime, one.responseEnd])"""
-    )
+    loads = "performance.getEntriesByType('resource').map((one) => [one.name, one.startTime, one.responseEnd])"
     times = app.open().page.evaluate(loads)
     ((_, _, factors),) = (one for one in times if one[0].endswith(".zip"))
     ((_, chart, _),) = (one for one in times if "PlotlyChart" in one[0])
@@ -188,9 +186,7 @@ def test_after_a_restart_of_the_server_the_first_click_counts(chrome, tmp_path):
 def test_one_clicks_on_the_thumbnail_or_on_its_name(app):
     app.open(picture="portrait")
     for name in ("Rocket", "Coffee"):
-        picture = (
-            app.gallery.locator("[data-testid=stVerticalBlock]").filter(has_text=name).locator("img").bounding_box()
-        )
+        picture = app.gallery.locator("[data-testid=stVerticalBlock]", has_text=name).locator("img").bounding_box()
         for share in (0.05, 0.95):
             app.pick("Sky")
             app.page.mouse.click(picture["x"] + share * picture["width"], picture["y"] + share * picture["height"])

@@ -179,7 +179,9 @@ def test_after_a_restart_of_the_server_the_first_click_counts(chrome, tmp_path):
             with running_app(tmp_path, port=urlsplit(server.url).port):
                 app.until_connected(True)
                 click()
-                assert app.needle()[0] == text.AT_RANK.format(k=20)  # the chart comes back too
+                assert app.until(
+                    lambda: (app.needle() or [""])[0] == text.AT_RANK.format(k=20)
+                )  # the chart is back too
         assert (app.title, app.rank) == ("Coffee", 20)
 
 

@@ -197,6 +197,7 @@ def test_small_singular_values_do_not_drown_in_the_pass_that_does_both_products(
 # -- within the memory -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2000, 1500), (1500, 2000), (20_000, 300), (300, 20_000), (120, 6000)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("memory", [15, 60])

@@ -45,7 +45,7 @@ def well_laid(a: Array) -> Array:
 
     Where rows are an even number of lines apart, as those of 4000 or 4032 columns in float32, the numbers of a column
     share half of the sets of the first cache or fewer, and OpenBLAS's kernels for AVX-512 take a fourth to a third
-    longer to multiply across. Its other kernels do not care; the copy costs them a fiftieth.
+    longer to multiply across. Its other kernels do not care, and pay for one copy.
     """
     by_rows = a if abs(a.strides[0]) >= abs(a.strides[1]) else a.T
     apart, step = by_rows.strides
